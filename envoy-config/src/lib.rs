@@ -1,0 +1,1 @@
+//! Reads Dapr resources, writes Envoy configuration.

@@ -1,0 +1,222 @@
+//! The plugin configuration: the JSON text that Envoy hands to each role of the filter.
+//!
+//! The types live here once; the `weft` CLI writes them, the filter reads them.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The only value of [`PluginConfig::version`] that this release reads.
+pub const VERSION: u32 = 1;
+
+/// Everything one application's filters need to know. One JSON text serves the roles `weft.api` and `weft.inbound`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PluginConfig {
+    /// Schema version, [`VERSION`].
+    pub version: u32,
+    /// The application's Dapr app id.
+    pub app_id: String,
+    /// The application's namespace; `default` if absent.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// How the proxy reaches its own application. Absent: no subscriptions, no self-invocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppChannel>,
+    /// Where other applications are.
+    #[serde(default)]
+    pub invoke: Invoke,
+    /// The listener that turns streams into TCP connections. Needed by every component that has a `cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkConfig>,
+    /// State stores and brokers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    /// Declarative subscriptions. Those that the application names at `/dapr/subscribe` come on top.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
+    /// Distributed tracing.
+    #[serde(default)]
+    pub tracing: Tracing,
+    /// The least severe log line that is written.
+    #[serde(default)]
+    pub log_level: LogLevel,
+    /// Bounds on what one request may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Switches for tests of fault handling. Never set in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestSwitches>,
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+/// How the proxy reaches its own application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AppChannel {
+    /// Name of the Envoy cluster that holds the application's address.
+    pub cluster: String,
+    /// What the application sees as `Host`, usually `127.0.0.1:<port>`.
+    pub authority: String,
+}
+
+/// Where other applications are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Invoke {
+    /// Applications by app id. They go before the template.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apps: BTreeMap<String, Target>,
+    /// How to address an id that `apps` does not name. `{app}` and `{namespace}` are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Target>,
+}
+
+/// What an invocation is sent to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Target {
+    /// Put into the request header `x-weft-cluster`, for a route with `cluster_header`. Absent: the proxy's
+    /// own routes choose by authority, as Istio's do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The request's `:authority`.
+    pub authority: String,
+}
+
+/// The internal listener that turns streams into TCP connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LinkConfig {
+    /// Name of the Envoy cluster whose endpoint is that listener.
+    pub cluster: String,
+}
+
+/// A Dapr component, reduced to what the filter needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Component {
+    /// Name that applications use in paths.
+    pub name: String,
+    /// Dapr's component type, such as `state.redis`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Component version; `v1` if absent.
+    #[serde(default = "default_component_version")]
+    pub version: String,
+    /// Name of the Envoy cluster of the backend. Components in memory have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Dapr metadata: names are matched without regard to case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+fn default_component_version() -> String {
+    "v1".to_owned()
+}
+
+/// A subscription of the application to a topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subscription {
+    /// Name of the broker component.
+    pub pubsubname: String,
+    /// Topic at the broker.
+    pub topic: String,
+    /// Where events go in the application.
+    pub routes: Routes,
+    /// Where an event goes that the application could not take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_topic: Option<String>,
+    /// Dapr metadata of the subscription, such as `rawPayload`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Paths in the application that take a subscription's events.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Routes {
+    /// Rules, tried in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Path for events that no rule takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// One rule of a subscription's routes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// The condition. Only the empty one, which always holds, is supported by this release.
+    #[serde(rename = "match", default)]
+    pub condition: String,
+    /// Path in the application.
+    pub path: String,
+}
+
+/// Distributed tracing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tracing {
+    /// Share of new traces that are sampled, from `"0"` to `"1"`; `"0"` turns tracing off, as in Dapr.
+    #[serde(default = "default_sampling")]
+    pub sampling_rate: String,
+}
+
+fn default_sampling() -> String {
+    "1".to_owned()
+}
+
+impl Default for Tracing {
+    fn default() -> Self {
+        Self { sampling_rate: default_sampling() }
+    }
+}
+
+/// Severity of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogLevel {
+    /// What a developer of the filter wants to see.
+    Debug,
+    /// Life events: start, link up and down.
+    #[default]
+    Info,
+    /// Something that an operator may have to mend.
+    Warn,
+    /// Something that an operator has to mend.
+    Error,
+}
+
+/// Bounds on what one request may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Largest body, in bytes, of a request that the filter itself answers. Invocations are not bounded.
+    #[serde(default = "default_max_body")]
+    pub max_body_bytes: u32,
+}
+
+fn default_max_body() -> u32 {
+    4 * 1024 * 1024
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_body_bytes: default_max_body() }
+    }
+}
+
+/// Switches for tests of fault handling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TestSwitches {
+    /// `GET /weft-test/trap` makes the module panic.
+    #[serde(default)]
+    pub trap: bool,
+}
