@@ -174,7 +174,9 @@ fn default_sampling() -> String {
 
 impl Default for Tracing {
     fn default() -> Self {
-        Self { sampling_rate: default_sampling() }
+        Self {
+            sampling_rate: default_sampling(),
+        }
     }
 }
 
@@ -208,7 +210,9 @@ fn default_max_body() -> u32 {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_bytes: default_max_body() }
+        Self {
+            max_body_bytes: default_max_body(),
+        }
     }
 }
 

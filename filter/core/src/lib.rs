@@ -1,4 +1,15 @@
-//! Every decision of the Weft filter, as pure logic behind one [`host`] trait.
+//! Every decision of the Weft filter, as pure logic behind one [`host::Host`] trait.
+//!
+//! The crate knows nothing of WebAssembly: it compiles and is tested natively.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
+pub mod components;
 pub mod config;
+#[cfg(test)]
+pub(crate) mod fake;
+pub mod host;
+pub mod http;
+pub mod pubsub;
+pub mod runtime;
+pub mod state;

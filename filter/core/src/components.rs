@@ -1,0 +1,84 @@
+//! The components: each a protocol client without sockets and an adapter to a block's trait.
+//!
+//! One folder, one cargo feature and one line in [`build_store`] or [`build_broker`] each.
+
+use crate::config::Component;
+use crate::host::TcpTarget;
+use crate::pubsub::Broker;
+use crate::runtime::Runtime;
+use crate::state::StateStore;
+use std::rc::Rc;
+
+#[cfg(feature = "memory")]
+pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+
+/// What every component is built from.
+#[derive(Clone)]
+pub struct Site {
+    /// The flows of the root context.
+    pub runtime: Runtime,
+    /// The application's id.
+    pub app_id: String,
+    /// The application's namespace.
+    pub namespace: String,
+    /// The backend's address, for components that have one.
+    pub target: Option<TcpTarget>,
+}
+
+/// A value of a component's metadata, found without regard to case.
+pub fn metadata<'a>(component: &'a Component, name: &str) -> Option<&'a str> {
+    component
+        .metadata
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+}
+
+/// Builds a state store.
+///
+/// # Errors
+/// One line for each thing in the component that cannot be used, with the remedy.
+pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
+    match component.kind.as_str() {
+        #[cfg(feature = "memory")]
+        "state.in-memory" => memory::state::build(component, site),
+        #[cfg(feature = "redis")]
+        "state.redis" => redis::state::build(component, site),
+        other => Err(vec![unsupported(other, site)]),
+    }
+}
+
+/// Builds a broker.
+///
+/// # Errors
+/// One line for each thing in the component that cannot be used, with the remedy.
+pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
+    match component.kind.as_str() {
+        #[cfg(feature = "memory")]
+        "pubsub.in-memory" => memory::pubsub::build(component, site),
+        #[cfg(feature = "redis")]
+        "pubsub.redis" => redis::pubsub::build(component, site),
+        other => Err(vec![unsupported(other, site)]),
+    }
+}
+
+fn unsupported(kind: &str, _site: &Site) -> String {
+    format!(
+        "component type {kind:?} is not in this module; it has {}",
+        SUPPORTED.join(", ")
+    )
+}
+
+/// The component types of this module.
+pub const SUPPORTED: &[&str] = &[
+    #[cfg(feature = "memory")]
+    "state.in-memory",
+    #[cfg(feature = "memory")]
+    "pubsub.in-memory",
+    #[cfg(feature = "redis")]
+    "state.redis",
+    #[cfg(feature = "redis")]
+    "pubsub.redis",
+];

@@ -1,0 +1,3 @@
+//! State and publish/subscribe kept in the memory that an Envoy's workers share.
+pub mod pubsub;
+pub mod state;

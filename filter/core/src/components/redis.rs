@@ -1,0 +1,3 @@
+//! Redis: state and publish/subscribe.
+pub mod pubsub;
+pub mod state;

@@ -1,0 +1,183 @@
+//! The one door to the world outside: what a proxy offers to a filter, without its quirks.
+
+use crate::http::Headers;
+use std::fmt;
+use std::time::Duration;
+
+pub use crate::config::LogLevel;
+
+/// Time since the Unix epoch, as the proxy tells it.
+pub type Time = Duration;
+
+/// An HTTP call under way; the answer carries the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(pub u32);
+
+/// A TCP connection; every event of it carries the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TcpId(pub u32);
+
+/// An HTTP request that the filter makes by itself.
+#[derive(Debug, Clone)]
+pub struct HttpCall {
+    /// Name of an Envoy cluster.
+    pub cluster: String,
+    /// `:method`, `:path`, `:authority` and all others.
+    pub headers: Headers,
+    /// Body; empty for none.
+    pub body: Vec<u8>,
+    /// At least 1 ms; Envoy takes 0 for "no timeout".
+    pub timeout: Duration,
+}
+
+/// What came back for an [`HttpCall`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallOutcome {
+    /// The application or backend itself answered.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// All headers, pseudo headers included.
+        headers: Headers,
+        /// Body, complete.
+        body: Vec<u8>,
+    },
+    /// The proxy could not reach it, or it went away. Whether the request was acted on is unknown.
+    Failed {
+        /// The status that the proxy made up: 503 for a connection, 504 for a timeout, 0 for none.
+        status: u16,
+    },
+}
+
+/// Where a TCP connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpTarget {
+    /// Cluster of the internal listener that makes the connection.
+    pub link: String,
+    /// Cluster of the backend itself.
+    pub backend: String,
+}
+
+/// Why the proxy refused to begin something. Nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostError {
+    /// The proxy knows no cluster of that name.
+    UnknownCluster,
+    /// The cluster has no usable host now.
+    NoHealthyHost,
+    /// The connection or stream has ended.
+    Gone,
+    /// Any other refusal, with the proxy's status number.
+    Refused(u32),
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCluster => f.write_str("the proxy has no such cluster"),
+            Self::NoHealthyHost => f.write_str("the cluster has no healthy host"),
+            Self::Gone => f.write_str("the connection has ended"),
+            Self::Refused(status) => write!(f, "the proxy refused with status {status}"),
+        }
+    }
+}
+
+impl std::error::Error for HostError {}
+
+/// The state of a shared value when it was read; what a later [`Host::shared_set`] compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SharedVersion {
+    /// The key was never written.
+    Absent,
+    /// The proxy's number for the value.
+    At(u32),
+}
+
+/// Another worker wrote the shared value first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict;
+
+/// A counter that operators see among the proxy's statistics, with the prefix `weft.`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// TCP connections opened.
+    LinkOpened,
+    /// TCP connections lost or given up.
+    LinkClosed,
+    /// Commands sent to backends.
+    LinkCommands,
+    /// Commands whose answer did not come in time.
+    LinkTimeouts,
+    /// Commands refused because a queue was full.
+    LinkFull,
+    /// Events given to the application and taken by it.
+    EventsDelivered,
+    /// Deliveries that the application did not take.
+    EventsFailed,
+    /// Events dropped, by the application's word or because nothing takes them.
+    EventsDropped,
+}
+
+impl Metric {
+    /// Every counter, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::LinkOpened,
+        Self::LinkClosed,
+        Self::LinkCommands,
+        Self::LinkTimeouts,
+        Self::LinkFull,
+        Self::EventsDelivered,
+        Self::EventsFailed,
+        Self::EventsDropped,
+    ];
+
+    /// The name under which the proxy shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LinkOpened => "weft.link.opened",
+            Self::LinkClosed => "weft.link.closed",
+            Self::LinkCommands => "weft.link.commands",
+            Self::LinkTimeouts => "weft.link.timeouts",
+            Self::LinkFull => "weft.link.full",
+            Self::EventsDelivered => "weft.events.delivered",
+            Self::EventsFailed => "weft.events.failed",
+            Self::EventsDropped => "weft.events.dropped",
+        }
+    }
+}
+
+/// What a proxy offers to a filter. One object per root context; single-threaded.
+///
+/// The answers come back as calls of [`crate::runtime::Runtime`]'s `on_…` methods.
+pub trait Host {
+    /// The time now.
+    fn now(&self) -> Time;
+    /// Fills `buffer` with unpredictable bytes.
+    fn fill_random(&self, buffer: &mut [u8]);
+    /// Writes one line; the level was checked before.
+    fn log(&self, level: LogLevel, line: &str);
+    /// Adds to a counter.
+    fn count(&self, metric: Metric, by: u32);
+
+    /// Begins an HTTP call. The answer comes to `Runtime::on_call_answer`.
+    fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError>;
+
+    /// Begins a TCP connection. `on_tcp_open`, `on_tcp_data` and `on_tcp_close` follow.
+    fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError>;
+    /// Sends bytes; the proxy buffers what the backend does not take at once.
+    fn tcp_send(&self, id: TcpId, bytes: &[u8]) -> Result<(), HostError>;
+    /// Ends a connection. No event follows.
+    fn tcp_close(&self, id: TcpId);
+
+    /// Reads a value that all workers of the proxy share.
+    fn shared_get(&self, key: &str) -> (Option<Vec<u8>>, SharedVersion);
+    /// Writes it if it is still as it was read.
+    fn shared_set(&self, key: &str, value: &[u8], seen: SharedVersion) -> Result<(), Conflict>;
+    /// Makes this root the one that hears `notify` of the channel; the last listener wins.
+    fn listen(&self, channel: &str);
+    /// Wakes the root that listens to the channel, in whatever worker. Nobody listening is no error.
+    fn notify(&self, channel: &str);
+
+    /// Asks for a call of `Runtime::on_tick` after that time; `None` for no more ticks.
+    fn set_tick(&self, after: Option<Duration>);
+}

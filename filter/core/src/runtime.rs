@@ -1,0 +1,298 @@
+//! Flows: plain `async fn`s driven by the proxy's callbacks.
+//!
+//! A leaf future keeps its waker under the call or connection that it waits for. The callback fills the slot,
+//! wakes, and [`Runtime::run`] polls the flows that are ready. Nothing polls by tick; ticks serve deadlines only.
+//! Dropping a future cancels it, and an answer that comes later is ignored.
+
+mod calls;
+mod join;
+pub mod link;
+mod oneshot;
+mod ready;
+mod signal;
+mod timers;
+
+pub use calls::Call;
+pub use join::join_all;
+pub use oneshot::{Receiver, Sender, channel};
+pub use signal::Signal;
+pub use timers::Sleep;
+
+use crate::host::{
+    CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpId, TcpTarget, Time,
+};
+use crate::http::Reply;
+use calls::Calls;
+use ready::ReadyQueue;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use timers::Timers;
+
+/// A boxed future of this single thread. Boxing keeps each flow a function of its own, which costs the
+/// proxy's compiler far less memory than one large function.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// The proxy's number of an HTTP request (its context id).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamId(pub u32);
+
+/// Who is asking for flows to be polled; it decides which of them may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A callback of the root context: every flow may run.
+    Root,
+    /// A callback of one request: only its own flow may run, because the SDK books calls and streams
+    /// that begin now under this request.
+    Stream(StreamId),
+}
+
+/// Hears what happens on a TCP connection.
+pub trait TcpEvents {
+    /// The backend has accepted.
+    fn opened(&self);
+    /// Bytes from the backend.
+    fn data(&self, bytes: &[u8]);
+    /// The connection ended; `status` is the proxy's gRPC status for it.
+    fn closed(&self, status: u32);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum TaskId {
+    Request(StreamId),
+    Background(u32),
+}
+
+enum Task {
+    Request(BoxFuture<'static, Reply>),
+    Background(BoxFuture<'static, ()>),
+}
+
+struct Inner {
+    host: Rc<dyn Host>,
+    log_level: LogLevel,
+    tasks: RefCell<HashMap<TaskId, (Task, Waker)>>,
+    ready: Arc<ReadyQueue>,
+    calls: RefCell<Calls>,
+    timers: RefCell<Timers>,
+    tcp: RefCell<HashMap<TcpId, Weak<dyn TcpEvents>>>,
+    armed: Cell<Option<Time>>,
+    next_task: Cell<u32>,
+}
+
+/// The flows of one root context. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime(Rc<Inner>);
+
+impl Runtime {
+    /// A runtime without flows. Lines below `log_level` are not written.
+    pub fn new(host: Rc<dyn Host>, log_level: LogLevel) -> Self {
+        Self(Rc::new(Inner {
+            host,
+            log_level,
+            tasks: RefCell::default(),
+            ready: Arc::default(),
+            calls: RefCell::default(),
+            timers: RefCell::default(),
+            tcp: RefCell::default(),
+            armed: Cell::new(None),
+            next_task: Cell::new(0),
+        }))
+    }
+
+    /// The proxy.
+    pub fn host(&self) -> &dyn Host {
+        &*self.0.host
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Time {
+        self.0.host.now()
+    }
+
+    /// Writes one structured line if its level is wanted: `component=… what=… why=…`.
+    pub fn log(&self, level: LogLevel, line: std::fmt::Arguments<'_>) {
+        if level >= self.0.log_level {
+            self.0.host.log(level, &line.to_string());
+        }
+    }
+
+    /// Adds the flow that will answer a request. It is polled by the next [`Runtime::run`].
+    pub fn spawn_request(&self, stream: StreamId, flow: BoxFuture<'static, Reply>) {
+        self.insert(TaskId::Request(stream), Task::Request(flow));
+    }
+
+    /// Adds a flow that belongs to no request. It is polled by the next [`Runtime::run`] of [`Scope::Root`].
+    pub fn spawn(&self, flow: BoxFuture<'static, ()>) {
+        let id = TaskId::Background(self.0.next_task.get());
+        self.0.next_task.set(self.0.next_task.get().wrapping_add(1));
+        self.insert(id, Task::Background(flow));
+    }
+
+    fn insert(&self, id: TaskId, task: Task) {
+        let waker = ready::waker(&self.0.ready, id);
+        self.0.ready.push(id);
+        self.0.tasks.borrow_mut().insert(id, (task, waker));
+    }
+
+    /// Forgets the flow of a request whose client has left. Its calls are cancelled.
+    pub fn cancel(&self, stream: StreamId) {
+        // Taken out first: dropping a flow may reach back into the runtime.
+        let task = self.0.tasks.borrow_mut().remove(&TaskId::Request(stream));
+        drop(task);
+    }
+
+    /// Whether a request has a flow that has not ended.
+    pub fn is_running(&self, stream: StreamId) -> bool {
+        self.0.tasks.borrow().contains_key(&TaskId::Request(stream))
+    }
+
+    /// Polls the flows that are ready and may run now. Returns the requests that have their answer.
+    pub fn run(&self, scope: Scope) -> Vec<(StreamId, Reply)> {
+        let mut answered = Vec::new();
+        let mut later = Vec::new();
+        while let Some(id) = self.0.ready.pop() {
+            let may_run = match scope {
+                Scope::Root => true,
+                Scope::Stream(stream) => id == TaskId::Request(stream),
+            };
+            if may_run {
+                self.poll(id, &mut answered);
+            } else if self.0.tasks.borrow().contains_key(&id) {
+                later.push(id);
+            }
+        }
+        let left_over = !later.is_empty();
+        later.into_iter().for_each(|id| self.0.ready.push(id));
+        self.arm(left_over);
+        answered
+    }
+
+    fn poll(&self, id: TaskId, answered: &mut Vec<(StreamId, Reply)>) {
+        // The flow is out of the map while it runs, so it may spawn, cancel and wake freely.
+        let Some((mut task, waker)) = self.0.tasks.borrow_mut().remove(&id) else {
+            return;
+        };
+        let mut context = Context::from_waker(&waker);
+        let ended = match (&mut task, id) {
+            (Task::Request(flow), TaskId::Request(stream)) => {
+                match flow.as_mut().poll(&mut context) {
+                    Poll::Ready(reply) => {
+                        answered.push((stream, reply));
+                        true
+                    }
+                    Poll::Pending => false,
+                }
+            }
+            (Task::Background(flow), _) => flow.as_mut().poll(&mut context).is_ready(),
+            (Task::Request(_), TaskId::Background(_)) => true,
+        };
+        if !ended {
+            self.0.tasks.borrow_mut().insert(id, (task, waker));
+        }
+    }
+
+    /// Sets the tick to the next deadline. A tick that comes early is harmless, so it is only ever moved forward.
+    fn arm(&self, at_once: bool) {
+        let now = self.now();
+        let next = if at_once {
+            Some(now)
+        } else {
+            self.0.timers.borrow().next()
+        };
+        let Some(next) = next else { return };
+        if self
+            .0
+            .armed
+            .get()
+            .is_none_or(|armed| next < armed || armed <= now)
+        {
+            self.0.armed.set(Some(next));
+            let after = next.saturating_sub(now).max(Duration::from_millis(1));
+            self.0.host.set_tick(Some(after));
+        }
+    }
+
+    /// Begins an HTTP call; the future gives its outcome.
+    pub fn call(&self, call: &HttpCall) -> Result<Call, HostError> {
+        let id = self.0.host.http_call(call)?;
+        Ok(Call::new(self.0.calls.borrow_mut().wait(id)))
+    }
+
+    /// A future that ends after that time. Deadlines are exact to a few milliseconds.
+    pub fn sleep(&self, time: Duration) -> Sleep {
+        Sleep::new(self.clone(), self.now() + time)
+    }
+
+    pub(crate) fn timers(&self) -> &RefCell<Timers> {
+        &self.0.timers
+    }
+
+    /// Begins a TCP connection whose events go to `events` for as long as that lives.
+    pub fn tcp_open(
+        &self,
+        target: &TcpTarget,
+        events: &Rc<dyn TcpEvents>,
+    ) -> Result<TcpId, HostError> {
+        let id = self.0.host.tcp_open(target)?;
+        self.0.tcp.borrow_mut().insert(id, Rc::downgrade(events));
+        Ok(id)
+    }
+
+    /// Ends a TCP connection; no event follows.
+    pub fn tcp_close(&self, id: TcpId) {
+        if self.0.tcp.borrow_mut().remove(&id).is_some() {
+            self.0.host.tcp_close(id);
+        }
+    }
+
+    fn events_of(&self, id: TcpId) -> Option<Rc<dyn TcpEvents>> {
+        self.0.tcp.borrow().get(&id).and_then(Weak::upgrade)
+    }
+
+    /// The proxy says: an HTTP call has ended.
+    pub fn on_call_answer(&self, id: CallId, outcome: CallOutcome) {
+        let slot = self.0.calls.borrow_mut().take(id);
+        if let Some(slot) = slot {
+            slot.send(outcome);
+        }
+    }
+
+    /// The proxy says: the backend has accepted a connection.
+    pub fn on_tcp_open(&self, id: TcpId) {
+        if let Some(events) = self.events_of(id) {
+            events.opened();
+        }
+    }
+
+    /// The proxy says: bytes have come.
+    pub fn on_tcp_data(&self, id: TcpId, bytes: &[u8]) {
+        if let Some(events) = self.events_of(id) {
+            events.data(bytes);
+        }
+    }
+
+    /// The proxy says: a connection has ended, with this gRPC status.
+    pub fn on_tcp_close(&self, id: TcpId, status: u32) {
+        let events = self.events_of(id);
+        self.0.tcp.borrow_mut().remove(&id);
+        if let Some(events) = events {
+            events.closed(status);
+        }
+    }
+
+    /// The proxy says: the time asked for by `Host::set_tick` has come.
+    pub fn on_tick(&self) {
+        self.0.armed.set(None);
+        let due = self.0.timers.borrow_mut().due(self.now());
+        due.into_iter().for_each(Waker::wake);
+        if self.0.timers.borrow().next().is_none() && self.0.ready.is_empty() {
+            self.0.host.set_tick(None);
+        }
+    }
+}
