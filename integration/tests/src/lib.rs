@@ -1,1 +1,26 @@
-//! What the integration tests share.
+//! The harness of Weft's integration tests: a real Envoy with the module in it, a real Redis, and applications and
+//! clients whose every byte a test can see.
+//!
+//! `cargo xtask test` builds the module, fetches what is needed and sets the variables that [`env`] reads.
+
+// A harness reports a broken environment by failing the test that runs on it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod app;
+pub mod bootstrap;
+pub mod client;
+pub mod dapr;
+pub mod env;
+pub mod envoy;
+pub mod mesh;
+pub mod ports;
+pub mod raw;
+pub mod redis;
+pub mod runtime;
+pub mod shared;
+pub mod wait;

@@ -1,0 +1,212 @@
+//! What a test application answers, and what it remembers.
+
+use super::stream::Opener;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// One request that reached the application.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The verb.
+    pub method: String,
+    /// Path and query, as they stood in the request line.
+    pub target: String,
+    /// Names in lower case, values as bytes; those of one name are in the order in which they came.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, as far as it came.
+    pub body: Bytes,
+    /// Whether the whole body came.
+    pub complete: bool,
+    /// When it had come.
+    pub at: Instant,
+}
+
+impl Seen {
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target
+            .split_once('?')
+            .map_or(&self.target, |(path, _)| path)
+    }
+
+    /// The text after `?`, if there is a `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    /// All values of a header, as text.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let found = self.headers.iter().filter(|(given, _)| given == name);
+        found
+            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+            .collect()
+    }
+
+    /// The only value of a header.
+    ///
+    /// # Panics
+    /// If there are several.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<String> {
+        let values = self.values(name);
+        assert!(values.len() <= 1, "{name} has several values: {values:?}");
+        values.into_iter().next()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// If it is not JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+    }
+}
+
+/// What the application answers.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Bytes,
+    pub(super) delay: Duration,
+}
+
+impl Reply {
+    /// An answer without a body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// An answer with this body and no content type.
+    #[must_use]
+    pub fn bytes(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            body: body.into(),
+            ..Self::status(status)
+        }
+    }
+
+    /// An answer with a JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::bytes(status, body.to_string()).with("content-type", "application/json")
+    }
+
+    /// What a subscriber says about an event, such as `RETRY`.
+    #[must_use]
+    pub fn event(status: &str) -> Self {
+        Self::json(200, &serde_json::json!({"status": status}))
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Answers only after this time.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+pub(super) type Answer = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) enum Script {
+    Turns(Arc<Mutex<VecDeque<Reply>>>),
+    Call(Answer),
+    Stream(Opener),
+}
+
+impl Script {
+    pub(super) fn in_turn(replies: Vec<Reply>) -> Self {
+        assert!(!replies.is_empty(), "a script needs a reply");
+        Self::Turns(Arc::new(Mutex::new(replies.into())))
+    }
+}
+
+/// What the server's connections and the test share.
+#[derive(Default)]
+pub(super) struct State {
+    scripts: Mutex<HashMap<String, Script>>,
+    fallback: Mutex<Option<Answer>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl State {
+    pub(super) fn script(&self, path: &str, script: Script) {
+        self.scripts
+            .lock()
+            .expect("no holder panics")
+            .insert(path.to_owned(), script);
+    }
+
+    pub(super) fn fallback(&self, answer: Answer) {
+        *self.fallback.lock().expect("no holder panics") = Some(answer);
+    }
+
+    pub(super) fn seen(&self, path: &str) -> Vec<Seen> {
+        let seen = self.seen.lock().expect("no holder panics");
+        seen.iter()
+            .filter(|it| it.path() == path)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn remember(&self, seen: Seen) {
+        self.seen.lock().expect("no holder panics").push(seen);
+    }
+
+    pub(super) fn opener(&self, path: &str) -> Option<Opener> {
+        match self.scripts.lock().expect("no holder panics").get(path) {
+            Some(Script::Stream(opener)) => Some(opener.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn reply(&self, seen: &Seen) -> Reply {
+        let script = self
+            .scripts
+            .lock()
+            .expect("no holder panics")
+            .get(seen.path())
+            .cloned();
+        match script {
+            Some(Script::Turns(replies)) => next(&mut replies.lock().expect("no holder panics")),
+            Some(Script::Call(answer)) => answer(seen),
+            Some(Script::Stream(_)) => Reply::status(500),
+            None => {
+                let fallback = self.fallback.lock().expect("no holder panics").clone();
+                fallback.map_or_else(|| Reply::status(404), |answer| answer(seen))
+            }
+        }
+    }
+}
+
+fn next(replies: &mut VecDeque<Reply>) -> Reply {
+    if replies.len() > 1
+        && let Some(first) = replies.pop_front()
+    {
+        return first;
+    }
+    replies.front().cloned().expect("never emptied")
+}

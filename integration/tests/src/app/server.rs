@@ -1,0 +1,115 @@
+//! The server under a test application.
+
+use super::script::{Reply, Seen, State};
+use super::stream;
+use crate::runtime::{block_on, runtime};
+use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(super) type Body = BoxBody<Bytes, std::io::Error>;
+
+pub(super) struct Server(JoinHandle<()>);
+
+impl Server {
+    pub(super) fn start(port: u16, state: Arc<State>) -> Self {
+        let listener =
+            block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
+        Self(runtime().spawn(accept(listener, state)))
+    }
+
+    /// Closes the listener and every connection before it returns.
+    pub(super) fn end(self) {
+        self.0.abort();
+        let ended = block_on(self.0);
+        assert!(
+            ended.is_err_and(|error| error.is_cancelled()),
+            "the server runs until it is told to end"
+        );
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (socket, _) = listener.accept().await.expect("connections can be taken");
+        connections.spawn(serve(socket, state.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(socket: TcpStream, state: Arc<State>) {
+    socket.set_nodelay(true).expect("a connected socket");
+    let service = service_fn(move |request| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(answer(request, &state).await) }
+    });
+    // A peer that goes away is no fault of the application.
+    let _gone = http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
+}
+
+async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
+    let (head, mut body) = request.into_parts();
+    let mut seen = Seen {
+        method: head.method.as_str().to_owned(),
+        target: head
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect(),
+        body: Bytes::new(),
+        complete: false,
+        at: Instant::now(),
+    };
+    if let Some(opener) = state.opener(seen.path()) {
+        state.remember(seen.clone());
+        return stream::open(&opener, seen, body);
+    }
+    let mut whole = BytesMut::new();
+    seen.complete = loop {
+        match body.frame().await {
+            Some(Ok(frame)) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Some(Err(_)) => break false,
+            None => break true,
+        }
+    };
+    seen.body = whole.freeze();
+    seen.at = Instant::now();
+    state.remember(seen.clone());
+    let reply = state.reply(&seen);
+    tokio::time::sleep(reply.delay).await;
+    response(reply)
+}
+
+fn response(reply: Reply) -> Response<Body> {
+    let mut response = Response::new(
+        Full::new(reply.body)
+            .map_err(|never| match never {})
+            .boxed(),
+    );
+    *response.status_mut() = hyper::StatusCode::from_u16(reply.status).expect("a status");
+    for (name, value) in reply.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        let value = HeaderValue::from_bytes(&value).expect("a header's value");
+        response.headers_mut().append(name, value);
+    }
+    response
+}

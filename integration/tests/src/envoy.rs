@@ -1,0 +1,219 @@
+//! A real Envoy whose log is judged when it ends.
+
+mod admin;
+mod log;
+
+pub use admin::Admin;
+pub use log::{Announced, LogEntry, judge, parse};
+
+use crate::{env, wait};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long Envoy may take to start. It bounds a failure; no success waits for it.
+const START: Duration = Duration::from_secs(60);
+/// How long Envoy may take to end after SIGTERM.
+const STOP: Duration = Duration::from_secs(20);
+
+/// A running Envoy. When it is dropped it is ended, and the test fails if its log holds a failure that was not
+/// announced with [`EnvoyProcess::expect_log`].
+#[derive(Debug)]
+pub struct EnvoyProcess {
+    process: Mutex<Child>,
+    folder: TempDir,
+    admin: Admin,
+    announced: Mutex<Vec<Announced>>,
+}
+
+impl EnvoyProcess {
+    /// Starts Envoy with `bootstrap`, whose `admin.address` is replaced, and waits until it is ready.
+    ///
+    /// # Panics
+    /// If Envoy ends, or is not ready in time; the message holds its log.
+    #[must_use]
+    pub fn start(bootstrap: Value, workers: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(folder, bootstrap, workers)
+    }
+
+    /// As [`EnvoyProcess::start`], in a folder that already holds what `bootstrap` points to.
+    #[must_use]
+    pub fn start_in(folder: TempDir, mut bootstrap: Value, workers: u32) -> Self {
+        let admin_path = folder.path().join("admin.address");
+        bootstrap["admin"] = serde_json::json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
+        let file = folder.path().join("bootstrap.json");
+        fs::write(&file, serde_json::to_vec_pretty(&bootstrap).expect("JSON"))
+            .expect("the bootstrap can be written");
+        let log = File::create(folder.path().join("envoy.log")).expect("a log file");
+        let process = Command::new(env::envoy())
+            .arg("--config-path")
+            .arg(&file)
+            .arg("--admin-address-path")
+            .arg(&admin_path)
+            .args([
+                "--use-dynamic-base-id",
+                "--concurrency",
+                &workers.to_string(),
+            ])
+            .args(["--log-level", "info", "--log-format", log::FORMAT])
+            .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("Envoy can be started");
+        let envoy = Self {
+            process: Mutex::new(process),
+            admin: Admin::default(),
+            announced: Mutex::new(Vec::new()),
+            folder,
+        };
+        envoy.wait_until_ready(&admin_path);
+        envoy
+    }
+
+    fn wait_until_ready(&self, admin_path: &Path) {
+        let address = wait::until("Envoy tells its admin address", START, || {
+            self.fail_if_ended();
+            fs::read_to_string(admin_path)
+                .ok()
+                .filter(|text| !text.is_empty())
+        });
+        self.admin.set(&address);
+        wait::until("Envoy is ready", START, || {
+            self.fail_if_ended();
+            self.admin.is_ready().then_some(())
+        });
+    }
+
+    /// The admin interface.
+    #[must_use]
+    pub fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// The folder of its bootstrap and log.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// All that Envoy wrote so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("envoy.log")).expect("the log can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Announces failures that this test provokes: log entries with `text` in them are not held against Envoy, but
+    /// their number has to be within `count`.
+    pub fn expect_log(&self, text: &str, count: RangeInclusive<usize>) {
+        self.announced
+            .lock()
+            .expect("no holder panics")
+            .push(Announced {
+                text: text.to_owned(),
+                count,
+            });
+    }
+
+    /// Whether the process runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.ended().is_none()
+    }
+
+    /// Fails if the log so far holds a failure that was not announced.
+    pub fn check_log(&self) {
+        self.fail_if_ended();
+        let announced = self.announced.lock().expect("no holder panics").clone();
+        let soft: Vec<Announced> = announced.into_iter().map(Announced::at_most).collect();
+        self.judge(&soft);
+    }
+
+    /// Ends Envoy as an orchestrator does, and judges its log.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn judge(&self, announced: &[Announced]) {
+        let text = self.log();
+        let faults = judge(&parse(&text), announced);
+        assert!(
+            faults.is_empty(),
+            "Envoy's log holds failures:\n{}",
+            faults.join("\n")
+        );
+    }
+
+    fn ended(&self) -> Option<ExitStatus> {
+        self.process
+            .lock()
+            .expect("no holder panics")
+            .try_wait()
+            .expect("the process can be asked")
+    }
+
+    fn fail_if_ended(&self) {
+        if let Some(status) = self.ended() {
+            panic!(
+                "Envoy ended by itself with {status}; its log:\n{}",
+                self.log()
+            );
+        }
+    }
+
+    fn end(&self) -> Result<(), String> {
+        if let Some(status) = self.ended() {
+            return Err(format!("Envoy ended by itself with {status}"));
+        }
+        let mut process = self.process.lock().expect("no holder panics");
+        let id = process.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        if !told.is_ok_and(|status| status.success()) {
+            return Err("SIGTERM could not be sent".to_owned());
+        }
+        let start = std::time::Instant::now();
+        while start.elapsed() < STOP {
+            match process.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(format!("Envoy ended with {status} after SIGTERM")),
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(format!("Envoy cannot be waited for: {error}")),
+            }
+        }
+        let killed = process.kill().and_then(|()| process.wait());
+        Err(format!(
+            "Envoy did not end within {STOP:?} after SIGTERM; killed: {killed:?}"
+        ))
+    }
+}
+
+impl Drop for EnvoyProcess {
+    fn drop(&mut self) {
+        let ended = self.end();
+        if std::thread::panicking() {
+            eprintln!(
+                "--- end of Envoy's log ---\n{}",
+                last_lines(&self.log(), 60)
+            );
+            return;
+        }
+        if let Err(problem) = ended {
+            panic!("{problem}; its log:\n{}", self.log());
+        }
+        let announced = self.announced.lock().expect("no holder panics").clone();
+        self.judge(&announced);
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

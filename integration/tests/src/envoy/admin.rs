@@ -1,0 +1,60 @@
+//! Envoy's admin interface.
+
+use crate::client;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// A client of one Envoy's admin interface.
+#[derive(Debug, Default)]
+pub struct Admin {
+    address: OnceLock<String>,
+}
+
+impl Admin {
+    pub(super) fn set(&self, address: &str) {
+        self.address
+            .set(address.trim().to_owned())
+            .expect("set once");
+    }
+
+    /// `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.address.get().expect("Envoy has told its address")
+    }
+
+    /// Whether all listeners take connections.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        client::get(self.address(), "/ready")
+            .try_send()
+            .is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// A counter or gauge; 0 if Envoy has none of that name.
+    #[must_use]
+    pub fn stat(&self, name: &str) -> u64 {
+        self.stats(name)
+            .iter()
+            .find(|(found, _)| found == name)
+            .map_or(0, |(_, value)| *value)
+    }
+
+    /// All counters and gauges whose names contain `part`.
+    #[must_use]
+    pub fn stats(&self, part: &str) -> Vec<(String, u64)> {
+        let path = format!("/stats?format=json&type=Counters&filter={part}");
+        let mut found = self.read(&path);
+        found.extend(self.read(&format!("/stats?format=json&type=Gauges&filter={part}")));
+        found
+    }
+
+    fn read(&self, path: &str) -> Vec<(String, u64)> {
+        let answer = client::get(self.address(), path).send();
+        let json: Value = serde_json::from_slice(&answer.body).expect("statistics are JSON");
+        let list = json["stats"].as_array().cloned().unwrap_or_default();
+        list.iter()
+            .filter_map(|it| Some((it["name"].as_str()?.to_owned(), it["value"].as_u64()?)))
+            .collect()
+    }
+}

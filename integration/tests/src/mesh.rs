@@ -1,0 +1,370 @@
+//! Applications that meet in one Envoy, with their backends.
+
+use crate::app::TestApp;
+use crate::bootstrap::{AppPorts, Backend, Plan, bootstrap};
+use crate::client::Call;
+use crate::envoy::EnvoyProcess;
+use crate::raw::Raw;
+use crate::redis::Redis;
+use crate::{env, ports, wait};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
+use tempfile::TempDir;
+
+/// Body limit of the applications' filters, unless a test sets another.
+pub const MAX_BODY: u32 = 4 * 1024 * 1024;
+
+/// What a mesh will be made of.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    workers: u32,
+    apps: Vec<AppSpec>,
+    components: Vec<Value>,
+    redis: Option<Redis>,
+    module: PathBuf,
+    max_body: u32,
+    listeners_in_file: bool,
+    trap: bool,
+}
+
+#[derive(Debug)]
+struct AppSpec {
+    id: String,
+    subscriptions: Value,
+    programmatic: Value,
+    listens: bool,
+}
+
+impl Builder {
+    /// How many threads serve requests; 1 unless set.
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Adds an application with a [`TestApp`].
+    pub fn app(mut self, id: &str) -> Self {
+        self.apps.push(AppSpec {
+            id: id.to_owned(),
+            subscriptions: json!([]),
+            programmatic: json!([]),
+            listens: true,
+        });
+        self
+    }
+
+    /// Adds an application whose server does not run.
+    pub fn dead_app(mut self, id: &str) -> Self {
+        self = self.app(id);
+        self.last().listens = false;
+        self
+    }
+
+    /// Gives the last application declarative subscriptions.
+    pub fn subscriptions(mut self, list: Value) -> Self {
+        self.last().subscriptions = list;
+        self
+    }
+
+    /// Lets the last application name subscriptions at `/dapr/subscribe`.
+    pub fn subscribes(mut self, list: Value) -> Self {
+        self.last().programmatic = list;
+        self
+    }
+
+    /// Adds a component that needs no backend, for every application.
+    pub fn component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
+        self.components
+            .push(json!({"name": name, "type": kind, "version": "v1", "metadata": metadata}));
+        self
+    }
+
+    /// Adds the stores and brokers in memory: `memory` and `membus`.
+    pub fn in_memory(self) -> Self {
+        self.component("memory", "state.in-memory", json!({}))
+            .component("membus", "pubsub.in-memory", json!({}))
+    }
+
+    /// Adds the store `statestore` and the broker `pubsub` on this server.
+    pub fn redis(mut self, redis: Redis) -> Self {
+        self.redis = Some(redis);
+        self.redis_component("statestore", "state.redis", json!({}))
+            .redis_component("pubsub", "pubsub.redis", json!({}))
+    }
+
+    /// Adds another component on the server given to [`Builder::redis`].
+    pub fn redis_component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
+        let mut component =
+            json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
+        component["cluster"] = json!(format!("weft_tcp_{name}"));
+        self.components.push(component);
+        self
+    }
+
+    /// Another module than the whole one.
+    pub fn module(mut self, file: PathBuf) -> Self {
+        self.module = file;
+        self
+    }
+
+    /// Another body limit than [`MAX_BODY`].
+    pub fn max_body(mut self, bytes: u32) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Lets `GET /weft-test/trap` kill the module's instance.
+    pub fn with_trap(mut self) -> Self {
+        self.trap = true;
+        self
+    }
+
+    /// Reads the listeners from a file, so that [`Mesh::update_listeners`] can change them.
+    pub fn listeners_in_file(mut self) -> Self {
+        self.listeners_in_file = true;
+        self
+    }
+
+    fn last(&mut self) -> &mut AppSpec {
+        self.apps.last_mut().expect("an application comes first")
+    }
+
+    /// Starts everything, and waits until every application's proxy says that it can be used.
+    #[must_use]
+    pub fn start(self) -> Mesh {
+        let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
+        let plan = self.plan(&apps);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = bootstrap(&plan);
+        if self.listeners_in_file {
+            listeners_to_file(&mut config, &folder);
+        }
+        let envoy = EnvoyProcess::start_in(folder, config, self.workers);
+        let mesh = Mesh {
+            apps,
+            envoy,
+            redis: self.redis.map(Mutex::new),
+        };
+        mesh.wait_until_usable();
+        mesh
+    }
+
+    fn plan(&self, apps: &[MeshApp]) -> Plan {
+        let redis = self.redis.as_ref().map(Redis::port);
+        let clusters = self
+            .components
+            .iter()
+            .filter_map(|it| it["cluster"].as_str());
+        Plan {
+            module: self.module.to_string_lossy().into_owned(),
+            apps: self
+                .apps
+                .iter()
+                .zip(apps)
+                .map(|(spec, app)| self.ports(spec, app))
+                .collect(),
+            backends: clusters
+                .map(|it| Backend {
+                    cluster: it.to_owned(),
+                    port: redis.expect("a Redis for the component"),
+                })
+                .collect(),
+            max_body: self.max_body,
+            workers: self.workers,
+        }
+    }
+
+    fn ports(&self, spec: &AppSpec, app: &MeshApp) -> AppPorts {
+        let targets = self.apps.iter().map(|it| {
+            (
+                it.id.clone(),
+                json!({"cluster": format!("weft_invoke_{}", it.id), "authority": it.id}),
+            )
+        });
+        let mut plugin = json!({
+            "version": 1,
+            "appId": spec.id,
+            "app": {"cluster": format!("weft_app_{}", spec.id), "authority": format!("127.0.0.1:{}", app.server.port())},
+            "invoke": {"apps": targets.collect::<serde_json::Map<_, _>>()},
+            "link": {"cluster": "weft_link"},
+            "components": self.components,
+            "subscriptions": spec.subscriptions,
+            "limits": {"maxBodyBytes": self.max_body},
+        });
+        if self.trap {
+            plugin["test"] = json!({"trap": true});
+        }
+        AppPorts {
+            id: spec.id.clone(),
+            http: app.http,
+            grpc: app.grpc,
+            app: app.server.port(),
+            plugin,
+        }
+    }
+}
+
+fn listeners_to_file(config: &mut Value, folder: &TempDir) {
+    let listeners = config["static_resources"]["listeners"].take();
+    config["static_resources"]["listeners"] = json!([]);
+    write_listeners(folder.path(), &listeners);
+    config["node"] = json!({"id": "weft-tests", "cluster": "weft-tests"});
+    let path = folder.path().join("listeners.json");
+    config["dynamic_resources"] = json!({"lds_config": {
+        "resource_api_version": "V3",
+        "path_config_source": {"path": path, "watched_directory": {"path": folder.path()}},
+    }});
+}
+
+fn write_listeners(folder: &std::path::Path, listeners: &Value) {
+    let mut list = listeners.as_array().cloned().expect("a list of listeners");
+    for listener in &mut list {
+        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+    }
+    let response = json!({"version_info": crate::dapr::unique("v"), "resources": list});
+    let fresh = folder.join("listeners.next");
+    std::fs::write(&fresh, response.to_string()).expect("the listeners can be written");
+    std::fs::rename(fresh, folder.join("listeners.json"))
+        .expect("the listeners can be put in place");
+}
+
+/// Running applications with their proxy and backends.
+pub struct Mesh {
+    apps: Vec<MeshApp>,
+    /// The proxy.
+    pub envoy: EnvoyProcess,
+    redis: Option<Mutex<Redis>>,
+}
+
+impl Mesh {
+    /// One worker, no applications, no components.
+    pub fn builder() -> Builder {
+        Builder {
+            workers: 1,
+            apps: Vec::new(),
+            components: Vec::new(),
+            redis: None,
+            module: env::module(),
+            max_body: MAX_BODY,
+            listeners_in_file: false,
+            trap: false,
+        }
+    }
+
+    /// An application by its id.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn app(&self, id: &str) -> &MeshApp {
+        self.apps
+            .iter()
+            .find(|it| it.id == id)
+            .unwrap_or_else(|| panic!("the mesh has no application {id}"))
+    }
+
+    /// The Redis server.
+    ///
+    /// # Panics
+    /// If the mesh has none.
+    pub fn redis(&self) -> MutexGuard<'_, Redis> {
+        self.redis
+            .as_ref()
+            .expect("the mesh has a Redis")
+            .lock()
+            .expect("no holder panics")
+    }
+
+    /// Puts other listeners in place of the present ones, as a control plane does.
+    pub fn update_listeners(&self, edit: impl FnOnce(&mut Value)) {
+        let file = self.envoy.folder().join("listeners.json");
+        let text = std::fs::read(file).expect("the mesh has its listeners in a file");
+        let mut response: Value = serde_json::from_slice(&text).expect("JSON");
+        edit(&mut response["resources"]);
+        write_listeners(self.envoy.folder(), &response["resources"]);
+    }
+
+    /// Waits until the proxies of all applications say that they can be used.
+    pub fn wait_until_usable(&self) {
+        for app in &self.apps {
+            wait::until_true(&format!("the proxy of {} is usable", app.id), || {
+                app.get("/v1.0/healthz/outbound")
+                    .try_send()
+                    .is_ok_and(|answer| answer.status == 204)
+            });
+        }
+    }
+}
+
+/// One application of a mesh.
+pub struct MeshApp {
+    id: String,
+    http: u16,
+    grpc: u16,
+    /// The application itself.
+    pub server: TestApp,
+}
+
+impl MeshApp {
+    fn new(spec: &AppSpec) -> Self {
+        let server = TestApp::stopped();
+        if spec.programmatic != json!([]) {
+            server.subscribes(&spec.programmatic);
+        }
+        if spec.listens {
+            server.resume();
+        }
+        Self {
+            id: spec.id.clone(),
+            http: ports::free(),
+            grpc: ports::free(),
+            server,
+        }
+    }
+
+    /// Dapr's HTTP API, `host:port`.
+    #[must_use]
+    pub fn http(&self) -> String {
+        format!("127.0.0.1:{}", self.http)
+    }
+
+    /// Dapr's gRPC API, `host:port`.
+    #[must_use]
+    pub fn grpc(&self) -> String {
+        format!("127.0.0.1:{}", self.grpc)
+    }
+
+    /// A connection to the HTTP API.
+    #[must_use]
+    pub fn raw(&self) -> Raw {
+        Raw::connect(&self.http())
+    }
+
+    /// A request of any verb to the HTTP API.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(method, &self.http(), path)
+    }
+
+    /// `GET` from the HTTP API.
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// `POST` to the HTTP API.
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    /// `PUT` to the HTTP API.
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    /// `DELETE` at the HTTP API.
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+}

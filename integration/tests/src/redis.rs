@@ -1,0 +1,191 @@
+//! A real Redis server, alone for one test or shared by some.
+
+use crate::{env, ports, wait};
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How a server is set up.
+#[derive(Debug, Clone, Default)]
+pub struct RedisOptions {
+    /// Writes every command to disk before it is answered (`appendfsync always`).
+    pub durable: bool,
+    /// What clients have to present.
+    pub password: Option<String>,
+}
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    options: RedisOptions,
+    port: u16,
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Redis {
+    /// A server that keeps everything in memory and asks for no password.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(RedisOptions::default())
+    }
+
+    /// A server set up as `options` say.
+    #[must_use]
+    pub fn with(options: RedisOptions) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut redis = Self {
+            options,
+            port: ports::free(),
+            folder,
+            process: None,
+        };
+        redis.restart();
+        redis
+    }
+
+    /// The port, on 127.0.0.1; the same after a restart.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `host:port`, as in a component's `redisHost`.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server at once, as a crash does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("the server can be killed");
+            process.wait().expect("the server ends");
+        }
+    }
+
+    /// Starts the server again on its port and waits until it has loaded its data.
+    pub fn restart(&mut self) {
+        self.kill();
+        let log = File::create(self.folder.path().join("log")).expect("a log file");
+        let mut command = Command::new(env::redis_server());
+        command
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--dir",
+            ])
+            .arg(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log);
+        if self.options.durable {
+            command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+        }
+        if let Some(password) = &self.options.password {
+            command.args(["--requirepass", password]);
+        }
+        self.process = Some(command.spawn().expect("redis-server can be started"));
+        wait::until_true("Redis answers PING", || self.ping());
+    }
+
+    /// A client of the server, apart from the proxy.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client(self.connect().expect("Redis takes connections"))
+    }
+
+    fn ping(&self) -> bool {
+        self.connect()
+            .is_ok_and(|mut it| redis::cmd("PING").query::<String>(&mut it).is_ok())
+    }
+
+    fn connect(&self) -> redis::RedisResult<redis::Connection> {
+        let secret = self
+            .options
+            .password
+            .as_ref()
+            .map_or(String::new(), |it| format!(":{it}@"));
+        let client = redis::Client::open(format!("redis://{secret}127.0.0.1:{}/", self.port))?;
+        let connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
+        connection.set_read_timeout(Some(wait::SOON))?;
+        Ok(connection)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A client that speaks to the server directly.
+pub struct Client(redis::Connection);
+
+impl Client {
+    /// Runs one command and gives its answer in the type that the test asks for.
+    ///
+    /// # Panics
+    /// If Redis refuses the command or its answer is of another type.
+    pub fn run<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
+        let (name, arguments) = words.split_first().expect("a command has a name");
+        let mut command = redis::cmd(name);
+        for argument in arguments {
+            command.arg(*argument);
+        }
+        command
+            .query(&mut self.0)
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The fields of a hash, sorted by name.
+    pub fn hash(&mut self, key: &str) -> Vec<(String, String)> {
+        let mut fields: Vec<(String, String)> = self.run(&["HGETALL", key]);
+        fields.sort();
+        fields
+    }
+
+    /// The entries of a stream in order: id, then fields and values.
+    pub fn stream(&mut self, key: &str) -> Vec<StreamEntry> {
+        let raw: Vec<(String, Vec<(String, String)>)> = self.run(&["XRANGE", key, "-", "+"]);
+        raw.into_iter()
+            .map(|(id, fields)| StreamEntry { id, fields })
+            .collect()
+    }
+
+    /// How many entries of `stream` were given to `group` and not acknowledged.
+    pub fn pending(&mut self, stream: &str, group: &str) -> u64 {
+        let summary: redis::Value = self.run(&["XPENDING", stream, group]);
+        match summary {
+            redis::Value::Array(items) => match items.first() {
+                Some(redis::Value::Int(count)) => u64::try_from(*count).expect("a count"),
+                other => panic!("XPENDING began with {other:?}"),
+            },
+            other => panic!("XPENDING answered {other:?}"),
+        }
+    }
+}
+
+/// One entry of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEntry {
+    /// Redis's id of the entry.
+    pub id: String,
+    /// Fields in order.
+    pub fields: Vec<(String, String)>,
+}
+
+impl StreamEntry {
+    /// The value of a field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
