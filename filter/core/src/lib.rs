@@ -6,10 +6,13 @@
 
 pub mod components;
 pub mod config;
+pub mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod host;
 pub mod http;
+pub mod json;
 pub mod pubsub;
 pub mod runtime;
 pub mod state;
+pub mod telemetry;

@@ -1,0 +1,147 @@
+//! W3C trace context: which trace a request belongs to, and what is told to the next one.
+
+mod context;
+mod sampling;
+
+pub use context::TraceContext;
+pub use sampling::Sampling;
+
+use crate::host::Host;
+use crate::http::{Headers, Reply};
+
+/// What daprd's delivery header says where there is no trace.
+const NO_TRACE: &str = "00-00000000000000000000000000000000-0000000000000000-00";
+
+/// What one request knows of its trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    span: Span,
+    /// `tracestate` of a valid parent; empty for none.
+    state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Span {
+    /// Tracing is off: only what came in is passed on.
+    Passed(Option<TraceContext>),
+    /// A span of ours, below one that came in.
+    Child(TraceContext),
+    /// The first span of a trace of ours.
+    Root(TraceContext),
+}
+
+impl Trace {
+    /// No trace: nothing is told to anybody, what came in is left as it is.
+    pub fn off() -> Self {
+        Self { span: Span::Passed(None), state: String::new() }
+    }
+
+    /// The trace of a request with these headers. A valid `traceparent` is continued by a new span with the same trace
+    /// id and flags; without one a new trace is started, sampled by `sampling`. With sampling off nothing is started
+    /// and what came in is passed on unchanged.
+    ///
+    /// Two `traceparent` fields count as none, and `tracestate` counts only beside a valid `traceparent` (W3C Trace
+    /// Context, 3.2 and 3.3).
+    #[inline(never)]
+    pub fn continue_or_start(headers: &Headers, sampling: &Sampling, host: &dyn Host) -> Self {
+        let mut all = headers.all("traceparent");
+        let parent = match (all.next(), all.next()) {
+            (Some(only), None) => TraceContext::parse(only),
+            _ => None,
+        };
+        let state = if parent.is_some() { joined_state(headers) } else { String::new() };
+        Self::below(parent, state, sampling, host)
+    }
+
+    /// The trace of a delivery, below the span that an event's envelope names. Same rules.
+    #[inline(never)]
+    pub fn of_event(traceparent: Option<&str>, tracestate: Option<&str>, sampling: &Sampling, host: &dyn Host) -> Self {
+        let parent = traceparent.and_then(|text| TraceContext::parse(text.as_bytes()));
+        let state = tracestate.filter(|text| parent.is_some() && is_header_text(text.as_bytes()));
+        Self::below(parent, state.unwrap_or_default().to_owned(), sampling, host)
+    }
+
+    fn below(parent: Option<TraceContext>, state: String, sampling: &Sampling, host: &dyn Host) -> Self {
+        let span = match (parent, sampling) {
+            (parent, Sampling::Off) => Span::Passed(parent),
+            (Some(parent), _) => Span::Child(parent.child(host)),
+            (None, _) => Span::Root(TraceContext::start(sampling, host)),
+        };
+        Self { span, state }
+    }
+
+    /// Another span below this one's, for one part of the request. Without a span of ours it is the same.
+    #[must_use]
+    pub fn child(&self, host: &dyn Host) -> Self {
+        let span = match &self.span {
+            Span::Passed(context) => Span::Passed(*context),
+            Span::Child(context) | Span::Root(context) => Span::Child(context.child(host)),
+        };
+        Self { span, state: self.state.clone() }
+    }
+
+    /// The span that the next one is told about.
+    pub fn context(&self) -> Option<&TraceContext> {
+        match &self.span {
+            Span::Passed(context) => context.as_ref(),
+            Span::Child(context) | Span::Root(context) => Some(context),
+        }
+    }
+
+    /// `traceparent` as an event's envelope has it: empty if there is no trace.
+    pub fn traceparent(&self) -> String {
+        self.context().map(TraceContext::to_string).unwrap_or_default()
+    }
+
+    /// `tracestate`; empty if there is none.
+    pub fn tracestate(&self) -> &str {
+        &self.state
+    }
+
+    /// `traceparent` for the answer to a caller; `None` if there is no span of ours.
+    pub fn response_header(&self) -> Option<String> {
+        match &self.span {
+            Span::Passed(_) => None,
+            Span::Child(context) | Span::Root(context) => Some(context.to_string()),
+        }
+    }
+
+    /// Adds [`Trace::response_header`] to an answer.
+    #[must_use]
+    pub fn answer(&self, reply: Reply) -> Reply {
+        match self.response_header() {
+            Some(traceparent) => reply.with("traceparent", traceparent),
+            None => reply,
+        }
+    }
+
+    /// Appends the header fields of a delivery; without a trace, daprd's zeros.
+    pub fn push_delivery(&self, headers: &mut Headers) {
+        match self.context() {
+            Some(context) => headers.push("traceparent", context.to_string()),
+            None => headers.push("traceparent", NO_TRACE),
+        }
+        if !self.state.is_empty() {
+            headers.push("tracestate", self.state.as_bytes());
+        }
+    }
+}
+
+/// All `tracestate` fields as one list; empty if one of them is not text that a header may hold.
+fn joined_state(headers: &Headers) -> String {
+    let mut joined = Vec::new();
+    for value in headers.all("tracestate").filter(|value| !value.is_empty()) {
+        if !joined.is_empty() {
+            joined.push(b',');
+        }
+        joined.extend_from_slice(value);
+    }
+    String::from_utf8(joined).ok().filter(|text| is_header_text(text.as_bytes())).unwrap_or_default()
+}
+
+fn is_header_text(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests;

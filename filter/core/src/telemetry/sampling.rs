@@ -1,0 +1,65 @@
+//! Which new traces are sampled.
+
+/// The setting `samplingRate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// `"0"`: tracing is off, as in Dapr.
+    Off,
+    /// `"1"`: every new trace.
+    All,
+    /// A share of the new traces: those whose id, read as a number of 63 bits, is below this.
+    Below(u64),
+}
+
+const BILLION: u64 = 1_000_000_000;
+
+impl Sampling {
+    /// Reads a decimal fraction from `0` to `1`, such as `0.25`; of more than nine decimal places nine count.
+    ///
+    /// # Errors
+    /// A text that says what was found and what is allowed.
+    #[inline(never)]
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match billionths(text) {
+            Some(0) => Ok(Self::Off),
+            Some(BILLION) => Ok(Self::All),
+            Some(share) if share < BILLION => {
+                let limit = (u128::from(share) << 63) / u128::from(BILLION);
+                Ok(Self::Below(u64::try_from(limit).unwrap_or(u64::MAX)))
+            }
+            _ => Err(format!(
+                "tracing.samplingRate is {text:?}; it must be a decimal fraction from 0 to 1, such as 0.25"
+            )),
+        }
+    }
+
+    /// Whether a new trace of this id is sampled; the same for every span of it, whoever asks.
+    pub fn takes(&self, trace_id: &[u8; 16]) -> bool {
+        match self {
+            Self::Off => false,
+            Self::All => true,
+            Self::Below(limit) => {
+                let low = trace_id.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+                low >> 1 < *limit
+            }
+        }
+    }
+}
+
+fn billionths(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let has_digits = !whole.is_empty() || !fraction.is_empty();
+    if !has_digits || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || fraction.contains('.') {
+        return None;
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut share = whole.checked_mul(BILLION)?;
+    let mut place = BILLION / 10;
+    for digit in fraction.bytes() {
+        share = share.checked_add(u64::from(digit - b'0').checked_mul(place)?)?;
+        place /= 10;
+    }
+    // A fraction too small for nine places is not "off".
+    let is_tiny = share == 0 && fraction.bytes().any(|digit| digit != b'0');
+    Some(if is_tiny { 1 } else { share })
+}
