@@ -4,15 +4,23 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod api;
+pub mod app;
+pub mod blocks;
 pub mod components;
 pub mod config;
 pub mod error;
+pub mod exchange;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod host;
 pub mod http;
+pub mod inbound;
+pub mod invoke;
 pub mod json;
+pub mod link_frames;
 pub mod pubsub;
 pub mod runtime;
 pub mod state;
 pub mod telemetry;
+pub mod worker;

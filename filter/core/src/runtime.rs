@@ -81,6 +81,7 @@ struct Inner {
     calls: RefCell<Calls>,
     timers: RefCell<Timers>,
     tcp: RefCell<HashMap<TcpId, Weak<dyn TcpEvents>>>,
+    channels: RefCell<HashMap<String, Signal>>,
     armed: Cell<Option<Time>>,
     next_task: Cell<u32>,
 }
@@ -100,6 +101,7 @@ impl Runtime {
             calls: RefCell::default(),
             timers: RefCell::default(),
             tcp: RefCell::default(),
+            channels: RefCell::default(),
             armed: Cell::new(None),
             next_task: Cell::new(0),
         }))
@@ -283,6 +285,27 @@ impl Runtime {
         self.0.tcp.borrow_mut().remove(&id);
         if let Some(events) = events {
             events.closed(status);
+        }
+    }
+
+    /// Listens to a channel of the workers; the signal is raised by every [`Host::notify`] of it that reaches us.
+    pub fn listen(&self, channel: &str) -> Signal {
+        let signal = self
+            .0
+            .channels
+            .borrow_mut()
+            .entry(channel.to_owned())
+            .or_default()
+            .clone();
+        self.0.host.listen(channel);
+        signal
+    }
+
+    /// The proxy says: somebody notified a channel.
+    pub fn on_notified(&self, channel: &str) {
+        let signal = self.0.channels.borrow().get(channel).cloned();
+        if let Some(signal) = signal {
+            signal.raise();
         }
     }
 

@@ -1,6 +1,7 @@
 //! W3C trace context: which trace a request belongs to, and what is told to the next one.
 
 mod context;
+mod edits;
 mod sampling;
 
 pub use context::TraceContext;

@@ -1,0 +1,222 @@
+//! Request paths: cleaning, decoding and encoding, as `dapr-api` 0.2 and 1.2 describe them.
+
+/// Collapses repeated slashes and resolves `.` and `..` segments of an absolute path, without decoding it.
+/// A trailing slash goes away. The result begins with `/`.
+pub fn clean(path: &str) -> String {
+    if is_clean(path) {
+        return path.to_owned();
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                kept.pop();
+            }
+            other => kept.push(other),
+        }
+    }
+    let mut out = String::with_capacity(path.len());
+    for segment in kept {
+        out.push('/');
+        out.push_str(segment);
+    }
+    if out.is_empty() {
+        out.push('/');
+    }
+    out
+}
+
+fn is_clean(path: &str) -> bool {
+    path.starts_with('/')
+        && (path.len() == 1 || !path.ends_with('/'))
+        && path
+            .split('/')
+            .skip(1)
+            .all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+/// Splits `:path` into path and query; the query is without its `?`, and `None` if there is no `?`.
+pub fn split_query(path: &str) -> (&str, Option<&str>) {
+    match path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path, None),
+    }
+}
+
+/// Decodes `%XX`; `plus_is_space` also turns `+` into a blank, as in queries. What is no valid escape stays.
+pub fn decode(text: &str, plus_is_space: bool) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    out.push(high << 4 | low);
+                    rest = after;
+                }
+                _ => out.push(b'%'),
+            },
+            (b'+', _) if plus_is_space => out.push(b' '),
+            (byte, _) => out.push(*byte),
+        }
+    }
+    out
+}
+
+/// Decodes a path parameter with query rules; `None` if it is not UTF-8.
+pub fn parameter(text: &str) -> Option<String> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Some(text.to_owned());
+    }
+    String::from_utf8(decode(text, true)).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+/// Why a method path cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidMethod {
+    /// The offending byte.
+    pub byte: u8,
+}
+
+/// The path that a callee gets: `raw` decoded once, cleaned, then encoded again. Access rules must judge this form.
+///
+/// # Errors
+/// [`InvalidMethod`] if the decoded form holds `#`, `?`, NUL or another control character.
+pub fn method_path(raw: &str) -> Result<String, InvalidMethod> {
+    if is_plain(raw) {
+        return Ok(clean_rooted(raw));
+    }
+    let decoded = decode(raw, false);
+    if let Some(byte) = decoded
+        .iter()
+        .find(|byte| matches!(byte, b'#' | b'?' | 0..0x20 | 0x7f))
+    {
+        return Err(InvalidMethod { byte: *byte });
+    }
+    Ok(encode(&clean_bytes(&decoded)))
+}
+
+/// Whether decoding and encoding would change nothing.
+fn is_plain(path: &str) -> bool {
+    path.bytes().all(|byte| is_path_byte(byte) && byte != b'%')
+}
+
+fn clean_rooted(path: &str) -> String {
+    if path.starts_with('/') {
+        clean(path)
+    } else {
+        clean(&format!("/{path}"))
+    }
+}
+
+fn clean_bytes(path: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                kept.pop();
+            }
+            other => kept.push(other),
+        }
+    }
+    let mut out = Vec::with_capacity(path.len() + 1);
+    for segment in kept {
+        out.push(b'/');
+        out.extend_from_slice(segment);
+    }
+    if out.is_empty() {
+        out.push(b'/');
+    }
+    out
+}
+
+/// Characters that RFC 3986 allows in a path as they are.
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
+}
+
+fn encode(path: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));
+    let mut out = String::with_capacity(path.len());
+    for byte in path {
+        if is_path_byte(*byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.push('%');
+            out.push(digit(byte >> 4));
+            out.push(digit(byte & 15));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_slashes_and_dots_are_resolved() {
+        assert_eq!(
+            clean("/v1.0////invoke//a/method//foo"),
+            "/v1.0/invoke/a/method/foo"
+        );
+        assert_eq!(clean("/a/./b/../c/"), "/a/c");
+        assert_eq!(clean("/../.."), "/");
+        assert_eq!(clean("/"), "/");
+        assert_eq!(clean(""), "/");
+    }
+
+    #[test]
+    fn a_method_path_with_forbidden_characters_is_refused() {
+        for raw in [
+            "test%23stream",
+            "test%3Fstream",
+            "test%00stream",
+            "test%0Dstream",
+            "a%23b%3Fc%25d",
+            "a%7f",
+        ] {
+            assert!(method_path(raw).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_method_path_is_decoded_once_cleaned_and_encoded() {
+        for (raw, sent) in [
+            ("test%22stream", "/test%22stream"),
+            ("test%2Astream", "/test*stream"),
+            ("test%5Cstream", "/test%5Cstream"),
+            ("admin%2F..%2Fpublic", "/public"),
+            ("admin/../public", "/public"),
+            ("%252e%252e/x", "/%252e%252e/x"),
+            ("a%20b", "/a%20b"),
+            ("a%2Fb", "/a/b"),
+            (".", "/"),
+            ("..", "/"),
+            ("../../x", "/x"),
+            ("caf%C3%A9", "/caf%C3%A9"),
+            ("100%25", "/100%25"),
+            ("a%zz", "/a%25zz"),
+        ] {
+            assert_eq!(method_path(raw).as_deref(), Ok(sent), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_decoded_with_query_rules() {
+        assert_eq!(parameter("a+b%2Fc").as_deref(), Some("a b/c"));
+        assert_eq!(parameter("%ff"), None);
+        assert_eq!(parameter("%f"), Some("%f".to_owned()));
+    }
+}

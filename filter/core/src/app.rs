@@ -1,0 +1,206 @@
+//! One application's side of the filter: its configuration, its blocks, its flows.
+
+mod metadata;
+
+use crate::api::{self, Route};
+use crate::blocks::Blocks;
+use crate::config::{LogLevel, PluginConfig};
+use crate::host::Host;
+use crate::http::{Headers, Reply};
+use crate::runtime::{Runtime, StreamId};
+use crate::telemetry::{Sampling, Trace};
+use crate::worker::{WorkerMark, is_worker};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// A request that a block answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// All header fields.
+    pub headers: Headers,
+    /// The raw query without `?`.
+    pub query: String,
+    /// The body, complete.
+    pub body: Vec<u8>,
+}
+
+/// One root context's application.
+pub struct App {
+    config: Rc<PluginConfig>,
+    runtime: Runtime,
+    sampling: Sampling,
+    mark: WorkerMark,
+    begun: Cell<bool>,
+    blocks: Rc<Blocks>,
+}
+
+impl App {
+    /// For the role `weft.api`.
+    ///
+    /// # Errors
+    /// Every thing in the configuration that cannot be used, one line each.
+    pub fn new(
+        config: PluginConfig,
+        host: Rc<dyn Host>,
+        mark: WorkerMark,
+    ) -> Result<Rc<Self>, Vec<String>> {
+        let runtime = Runtime::new(host, config.log_level);
+        let blocks = Blocks::new(&config, &runtime)?;
+        Self::with_blocks(config, runtime, blocks, mark)
+    }
+
+    /// For the role `weft.inbound`, which needs no blocks.
+    ///
+    /// # Errors
+    /// As [`App::new`].
+    pub fn callee(
+        config: PluginConfig,
+        host: Rc<dyn Host>,
+        mark: WorkerMark,
+    ) -> Result<Rc<Self>, Vec<String>> {
+        let runtime = Runtime::new(host, config.log_level);
+        Self::with_blocks(config, runtime, Blocks::none(), mark)
+    }
+
+    fn with_blocks(
+        config: PluginConfig,
+        runtime: Runtime,
+        blocks: Blocks,
+        mark: WorkerMark,
+    ) -> Result<Rc<Self>, Vec<String>> {
+        let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|why| vec![why])?;
+        let begun = Cell::new(false);
+        Ok(Rc::new(Self {
+            config: Rc::new(config),
+            runtime,
+            sampling,
+            mark,
+            begun,
+            blocks: Rc::new(blocks),
+        }))
+    }
+
+    /// Looks whether this is a worker's VM and then opens links and starts pumps.
+    pub fn start(self: &Rc<Self>) {
+        let app = Rc::clone(self);
+        self.runtime.log(
+            LogLevel::Info,
+            format_args!(
+                "component=filter app={} what=\"configured\"",
+                self.config.app_id
+            ),
+        );
+        self.runtime.spawn(Box::pin(async move {
+            if is_worker(
+                app.runtime.clone(),
+                app.mark.clone(),
+                app.config.link.clone(),
+            )
+            .await
+            {
+                app.begin();
+            } else {
+                let id = &app.config.app_id;
+                app.runtime.log(
+                    LogLevel::Debug,
+                    format_args!("component=filter app={id} what=\"no worker, stays quiet\""),
+                );
+            }
+        }));
+    }
+
+    /// A request has reached this VM, so it is a worker's.
+    pub fn saw_request(&self) {
+        if !self.begun.get() {
+            self.begun.set(true);
+            let (blocks, runtime) = (Rc::clone(&self.blocks), self.runtime.clone());
+            self.runtime
+                .spawn(Box::pin(async move { blocks.start(&runtime) }));
+        }
+    }
+
+    fn begin(&self) {
+        if !self.begun.replace(true) {
+            self.blocks.start(&self.runtime);
+        }
+    }
+
+    /// The flows.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The plugin configuration.
+    pub fn config(&self) -> &PluginConfig {
+        &self.config
+    }
+
+    /// The plugin configuration, to keep.
+    pub fn shared_config(&self) -> &Rc<PluginConfig> {
+        &self.config
+    }
+
+    /// Largest body, in bytes, of a request that the filter answers.
+    pub fn max_body(&self) -> usize {
+        usize::try_from(self.config.limits.max_body_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The trace that a request belongs to.
+    pub fn trace(&self, headers: &Headers) -> Trace {
+        Trace::continue_or_start(headers, &self.sampling, self.runtime.host())
+    }
+
+    /// Whether the configuration's test switch makes this path stop the VM.
+    pub fn traps_at(&self, path: &str) -> bool {
+        path == "/weft-test/trap" && self.config.test.as_ref().is_some_and(|test| test.trap)
+    }
+
+    /// The answer to a request that needs neither body nor backend.
+    pub fn at_once(&self, route: &Route, request: &Request) -> Option<Reply> {
+        match route {
+            Route::Unserved(api, name) => Some(api::unserved(*api, name)),
+            Route::HealthzOutbound => Some(Reply::no_content()),
+            Route::Healthz => Some(self.healthz(request)),
+            Route::Metadata => Some(metadata::reply(&self.config, &self.blocks)),
+            _ => None,
+        }
+    }
+
+    fn healthz(&self, request: &Request) -> Reply {
+        let asked = request
+            .query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("appid="));
+        if asked.is_some_and(|id| id != self.config.app_id) {
+            return metadata::wrong_app_id();
+        }
+        if self.config.app.is_some() && !self.blocks.app_seen(&self.runtime) {
+            return metadata::not_ready();
+        }
+        Reply::no_content()
+    }
+
+    /// Dapr's error for a body above the limit.
+    pub fn body_too_large(&self, route: &Route) -> Reply {
+        api::body_too_large(route, self.max_body())
+    }
+
+    /// Lets a block answer a request.
+    pub fn start_flow(&self, stream: StreamId, route: Route, request: Request) {
+        let trace = matches!(route, Route::Publish { .. } | Route::PublishBulk { .. })
+            .then(|| self.trace(&request.headers))
+            .unwrap_or_else(Trace::off);
+        let flow = self.blocks.serve(route, request, trace);
+        self.runtime.spawn_request(stream, flow);
+    }
+
+    /// A newer configuration has taken over: read no more events, finish what is with the application.
+    pub fn drain(&self) {
+        self.blocks.drain();
+    }
+
+    /// Whether no event is with the application.
+    pub fn is_idle(&self) -> bool {
+        self.blocks.in_flight() == 0
+    }
+}

@@ -1,0 +1,2 @@
+//! State and publish/subscribe.
+pub use super::routing::Blocks;

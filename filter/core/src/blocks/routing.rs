@@ -1,0 +1,92 @@
+//! No blocks: the module for invocation only.
+
+use crate::api::Route;
+use crate::app::Request;
+use crate::config::PluginConfig;
+use crate::error::DaprError;
+use crate::http::Reply;
+use crate::runtime::{BoxFuture, Runtime};
+use crate::telemetry::Trace;
+use serde_json::Value;
+
+/// Stands where the blocks would be.
+pub struct Blocks;
+
+impl Blocks {
+    /// Nothing to build.
+    ///
+    /// # Errors
+    /// Components, which this module cannot serve.
+    pub fn new(config: &PluginConfig, _runtime: &Runtime) -> Result<Self, Vec<String>> {
+        let refuse = |name: &String| {
+            format!("component {name:?} needs weft.wasm; this is the module for routing only")
+        };
+        match config.components.as_slice() {
+            [] => Ok(Self),
+            some => Err(some
+                .iter()
+                .map(|component| refuse(&component.name))
+                .collect()),
+        }
+    }
+
+    /// Nothing.
+    pub fn none() -> Self {
+        Self
+    }
+
+    /// Dapr's answers for blocks that are not configured.
+    pub fn serve(
+        &self,
+        route: Route,
+        _request: Request,
+        _trace: Trace,
+    ) -> BoxFuture<'static, Reply> {
+        let error = match route {
+            Route::Publish { .. } | Route::PublishBulk { .. } => DaprError::new(
+                400,
+                "ERR_PUBSUB_NOT_CONFIGURED",
+                "pubsub is not configured".to_owned(),
+            ),
+            Route::StateGet { store, .. }
+            | Route::StateDelete { store, .. }
+            | Route::StateSave { store }
+            | Route::StateBulk { store }
+            | Route::StateTransaction { store }
+            | Route::StateQuery { store } => DaprError::new(
+                500,
+                "ERR_STATE_STORE_NOT_CONFIGURED",
+                format!("state store {store} is not configured"),
+            ),
+            _ => DaprError::new(404, "ERR_DIRECT_INVOKE", "no such route".to_owned()),
+        };
+        let reply = error.reply();
+        Box::pin(async move { reply })
+    }
+
+    /// Nothing to start.
+    pub fn start(&self, _runtime: &Runtime) {}
+
+    /// Nothing to stop.
+    pub fn drain(&self) {}
+
+    /// Always none.
+    pub fn in_flight(&self) -> usize {
+        0
+    }
+
+    /// Nobody asks the application here, so it counts as seen.
+    pub fn app_seen(&self, _runtime: &Runtime) -> bool {
+        true
+    }
+
+    /// None.
+    pub fn subscriptions(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    /// None.
+    pub fn capabilities(&self, _name: &str, _kind: &str) -> &'static [&'static str] {
+        &[]
+    }
+}

@@ -1,0 +1,215 @@
+//! One request on its way through the filter: what each callback leads to, decided once.
+
+mod respond;
+
+pub use respond::ResponseStep;
+pub(crate) use respond::returned;
+
+use crate::api::{Route, path, route};
+use crate::app::{App, Request};
+use crate::http::{Headers, Reply};
+use crate::invoke::{self, Edits};
+use crate::runtime::StreamId;
+use std::rc::Rc;
+
+/// What the shell does after a request callback.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let the request go on as it is.
+    Continue,
+    /// Change the headers, then let the request go on.
+    Forward(Edits),
+    /// Hold the request; an answer or more of the body will come.
+    Pause,
+    /// Answer it.
+    Reply(Reply),
+    /// Answer a gRPC request with `UNIMPLEMENTED` and this message.
+    Unimplemented(String),
+    /// Stop the VM: the configuration's test switch was asked for.
+    Trap,
+}
+
+enum Stage {
+    /// No callback yet.
+    Fresh,
+    /// The answer needs the whole body.
+    NeedsBody { request: Box<Request>, route: Route },
+    /// A flow is at work; the runtime hands its answer to the shell.
+    Running,
+    /// An invocation is under way.
+    Forwarded {
+        app: String,
+        traceparent: Option<String>,
+    },
+    /// Answered or let go; every later callback is inert.
+    Settled,
+}
+
+/// One request of the role `weft.api`.
+pub struct Exchange {
+    app: Rc<App>,
+    id: StreamId,
+    stage: Stage,
+}
+
+impl Exchange {
+    /// For the request of that number.
+    pub fn new(app: Rc<App>, id: StreamId) -> Self {
+        Self {
+            app,
+            id,
+            stage: Stage::Fresh,
+        }
+    }
+
+    /// The request's headers are here. `ended`: there is no body.
+    pub fn request_head(&mut self, headers: Headers, ended: bool) -> Step {
+        if !matches!(self.stage, Stage::Fresh) {
+            return Step::Continue;
+        }
+        self.stage = Stage::Settled;
+        if is_grpc(&headers) {
+            let method = headers.text(":path").unwrap_or("");
+            return Step::Unimplemented(format!(
+                "method {method} is not served by this version of Weft"
+            ));
+        }
+        let Some(raw_path) = headers.text(":path") else {
+            return Step::Reply(bad_path());
+        };
+        if self.app.traps_at(raw_path) {
+            return Step::Trap;
+        }
+        let (path_part, query) = path::split_query(raw_path);
+        let method = headers.get(":method").unwrap_or_default();
+        match route(method, &path::clean(path_part)) {
+            Route::Invoke => self.forward(&headers),
+            route => {
+                let query = query.unwrap_or("").to_owned();
+                self.serve(
+                    route,
+                    Request {
+                        headers,
+                        query,
+                        body: Vec::new(),
+                    },
+                    ended,
+                )
+            }
+        }
+    }
+
+    fn forward(&mut self, headers: &Headers) -> Step {
+        let raw_path = headers.text(":path").unwrap_or("/");
+        let trace = self.app.trace(headers);
+        match invoke::plan(self.app.config(), headers, raw_path, &trace) {
+            Ok(forward) => {
+                self.stage = Stage::Forwarded {
+                    app: forward.app,
+                    traceparent: trace.response_header(),
+                };
+                Step::Forward(forward.edits)
+            }
+            Err(reply) => Step::Reply(reply),
+        }
+    }
+
+    fn serve(&mut self, route: Route, request: Request, ended: bool) -> Step {
+        if let Some(reply) = self.app.at_once(&route, &request) {
+            return Step::Reply(reply);
+        }
+        if !route.needs_body() || ended {
+            return self.start(route, request);
+        }
+        let announced = request
+            .headers
+            .text("content-length")
+            .and_then(|text| text.parse::<usize>().ok());
+        if announced.is_some_and(|size| size > self.app.max_body()) {
+            return Step::Reply(self.app.body_too_large(&route));
+        }
+        self.stage = Stage::NeedsBody {
+            request: Box::new(request),
+            route,
+        };
+        Step::Pause
+    }
+
+    fn start(&mut self, route: Route, request: Request) -> Step {
+        self.stage = Stage::Running;
+        self.app.start_flow(self.id, route, request);
+        Step::Pause
+    }
+
+    /// More of the body is here: `size` bytes in all since the headers. `read` gives them.
+    pub fn request_body(
+        &mut self,
+        size: usize,
+        ended: bool,
+        read: impl FnOnce() -> Vec<u8>,
+    ) -> Step {
+        match &self.stage {
+            Stage::NeedsBody { route, .. } if size > self.app.max_body() => {
+                let reply = self.app.body_too_large(route);
+                self.stage = Stage::Settled;
+                Step::Reply(reply)
+            }
+            Stage::NeedsBody { .. } if ended => self.body_complete(read()),
+            Stage::NeedsBody { .. } | Stage::Running => Step::Pause,
+            Stage::Fresh | Stage::Forwarded { .. } | Stage::Settled => Step::Continue,
+        }
+    }
+
+    /// Trailers end a body too; the body callback then never says so.
+    pub fn request_trailers(&mut self, read: impl FnOnce() -> Vec<u8>) -> Step {
+        match &self.stage {
+            Stage::NeedsBody { .. } => self.body_complete(read()),
+            Stage::Running => Step::Pause,
+            Stage::Fresh | Stage::Forwarded { .. } | Stage::Settled => Step::Continue,
+        }
+    }
+
+    fn body_complete(&mut self, body: Vec<u8>) -> Step {
+        match std::mem::replace(&mut self.stage, Stage::Settled) {
+            Stage::NeedsBody { mut request, route } => {
+                request.body = body;
+                self.start(route, *request)
+            }
+            other => {
+                self.stage = other;
+                Step::Continue
+            }
+        }
+    }
+
+    /// Whether [`Exchange::response_head`] would do anything.
+    pub fn wants_response(&self) -> bool {
+        matches!(self.stage, Stage::Forwarded { .. })
+    }
+
+    /// The stream has ended, answered or not. Its flow is dropped, so nothing is ever said to it again.
+    pub fn gone(&mut self) {
+        if matches!(self.stage, Stage::Running) {
+            self.app.runtime().cancel(self.id);
+        }
+        self.stage = Stage::Settled;
+    }
+}
+
+fn is_grpc(headers: &Headers) -> bool {
+    headers
+        .get("content-type")
+        .is_some_and(|value| value.starts_with(b"application/grpc"))
+}
+
+#[inline(never)]
+fn bad_path() -> Reply {
+    invoke::direct_invoke(
+        500,
+        "",
+        "the request's path is not UTF-8; encode other bytes as %XX",
+    )
+}
+
+#[cfg(test)]
+mod tests;

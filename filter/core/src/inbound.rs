@@ -1,0 +1,45 @@
+//! The callee's side: what stands before an application and says who calls.
+
+use crate::config::PluginConfig;
+use crate::exchange::ResponseStep;
+use crate::http::Headers;
+use crate::invoke::Edits;
+use crate::telemetry::Trace;
+
+/// Header fields of a request that come from the caller's side and must be there at most once.
+const CALLER: &[&str] = &[
+    "dapr-caller-app-id",
+    "dapr-caller-namespace",
+    "dapr-callee-app-id",
+];
+
+/// Changes to a request that reaches the application: whose it is, who calls (as the caller's proxy says), the trace.
+pub fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) -> Edits {
+    let mut edits = Edits::default();
+    for name in CALLER {
+        let mut values = headers.all(name);
+        // Two values mean that somebody besides the caller's proxy wrote one.
+        if values.next().is_some() && values.next().is_some() {
+            edits.remove.push(name);
+        }
+    }
+    if headers.get("dapr-api-token").is_some() {
+        edits.remove.push("dapr-api-token");
+    }
+    if headers.get("dapr-caller-app-id").is_some() {
+        edits
+            .set
+            .push(("dapr-callee-app-id", config.app_id.clone().into_bytes()));
+    }
+    trace.edit(headers, &mut edits);
+    edits
+}
+
+/// What is done with the application's answer, or with what the proxy made up in its place.
+pub fn response_step(
+    config: &PluginConfig,
+    headers: &Headers,
+    details: impl FnOnce() -> String,
+) -> ResponseStep {
+    crate::exchange::returned(headers, &config.app_id, None, details)
+}

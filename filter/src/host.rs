@@ -1,0 +1,290 @@
+//! The only file that calls the proxy.
+//!
+//! The SDK panics where a host call gives a status that it does not expect, and a panic stops the worker's VM. So
+//! only forms that take and give bytes are used, and each call is made only with arguments for which Envoy's answer
+//! is one of those the SDK knows.
+
+use crate::convert;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::{Duration, UNIX_EPOCH};
+use weft_core::host::{
+    CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget,
+    Time,
+};
+use weft_core::http::{Headers, Reply};
+use weft_core::invoke::Edits;
+use weft_core::runtime::StreamId;
+
+thread_local! {
+    /// The context whose callback runs now; what `set_effective_context` must be set back to.
+    static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// Counters by number, made once per VM.
+    static METRICS: RefCell<HashMap<Metric, u32>> = RefCell::default();
+}
+
+/// The name under which Envoy keeps the memory that the VMs share; every configuration we write has this `vm_id`.
+const VM_ID: &str = "weft";
+/// The gRPC service name of a link; the path of its request is `/weft.tcp/<cluster>`.
+const LINK_SERVICE: &str = "weft.tcp";
+/// A version that no value ever has: it makes Envoy write only where the key is absent (0 would mean "whatever").
+const NEVER: u32 = u32::MAX;
+
+/// Says whose callback begins. Every callback starts with it.
+pub fn enter(context: u32) {
+    CURRENT.with(|current| current.set(context));
+}
+
+/// Runs `action` as another context and comes back. `None` if the proxy does not know that context any more.
+fn as_context<T>(context: u32, action: impl FnOnce() -> T) -> Option<T> {
+    let current = CURRENT.with(Cell::get);
+    if context == current {
+        return Some(action());
+    }
+    hostcalls::set_effective_context(context).ok()?;
+    let result = action();
+    // The context whose callback is running is always known.
+    let _ = hostcalls::set_effective_context(current);
+    Some(result)
+}
+
+/// The proxy, as the root context `root` sees it.
+pub struct Proxy {
+    root: u32,
+    queues: RefCell<HashMap<u32, String>>,
+}
+
+impl Proxy {
+    /// For the root context of that number.
+    pub fn new(root: u32) -> Self {
+        Self {
+            root,
+            queues: RefCell::default(),
+        }
+    }
+
+    /// Takes everything from a shared queue; gives the channel's name if this root listens to it.
+    pub fn drain_queue(&self, queue: u32) -> Option<String> {
+        while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
+        self.queues.borrow().get(&queue).cloned()
+    }
+
+    /// Tells the proxy that a root which put off its end may be deleted.
+    pub fn done(&self) {
+        let ended = as_context(self.root, hostcalls::done);
+        if ended.is_none_or(|result| result.is_err()) {
+            self.log(
+                LogLevel::Warn,
+                "component=filter what=\"could not end the root context\"",
+            );
+        }
+    }
+}
+
+impl Host for Proxy {
+    fn now(&self) -> Time {
+        let now = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
+        now.duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn fill_random(&self, buffer: &mut [u8]) {
+        if getrandom::fill(buffer).is_err() {
+            self.log(
+                LogLevel::Error,
+                "component=filter what=\"the proxy gives no random bytes\"",
+            );
+        }
+    }
+
+    fn log(&self, level: LogLevel, line: &str) {
+        let _ = hostcalls::log(convert::level(level), line);
+    }
+
+    fn count(&self, metric: Metric, by: u32) {
+        let id = METRICS.with(|metrics| match metrics.borrow().get(&metric) {
+            Some(id) => Some(*id),
+            None => hostcalls::define_metric(MetricType::Counter, metric.name()).ok(),
+        });
+        if let Some(id) = id {
+            METRICS.with(|metrics| metrics.borrow_mut().insert(metric, id));
+            let _ = hostcalls::increment_metric(id, i64::from(by));
+        }
+    }
+
+    fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError> {
+        let body = (!call.body.is_empty()).then_some(call.body.as_slice());
+        let timeout = call.timeout.max(Duration::from_millis(1));
+        hostcalls::dispatch_http_call(
+            &call.cluster,
+            convert::text_fields(&call.headers),
+            body,
+            Vec::new(),
+            timeout,
+        )
+        .map(CallId)
+        .map_err(refusal)
+    }
+
+    fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError> {
+        hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, Vec::new())
+            .map(TcpId)
+            .map_err(refusal)
+    }
+
+    fn tcp_send(&self, id: TcpId, bytes: &[u8]) -> Result<(), HostError> {
+        as_context(self.root, || {
+            hostcalls::send_grpc_stream_message(id.0, Some(bytes), false)
+        })
+        .unwrap_or(Err(Status::NotFound))
+        .map_err(|_| HostError::Gone)
+    }
+
+    fn tcp_close(&self, id: TcpId) {
+        // A stream that has ended in the meantime is not found; that is as good.
+        let _ = as_context(self.root, || hostcalls::cancel_grpc_stream(id.0));
+    }
+
+    fn shared_get(&self, key: &str) -> (Option<Vec<u8>>, SharedVersion) {
+        match hostcalls::get_shared_data(key) {
+            Ok((value, Some(version))) => {
+                (Some(value.unwrap_or_default()), SharedVersion::At(version))
+            }
+            Ok((_, None)) | Err(_) => (None, SharedVersion::Absent),
+        }
+    }
+
+    fn shared_set(&self, key: &str, value: &[u8], seen: SharedVersion) -> Result<(), Conflict> {
+        let version = match seen {
+            SharedVersion::Absent => NEVER,
+            SharedVersion::At(version) => version,
+        };
+        hostcalls::set_shared_data(key, Some(value), Some(version)).map_err(|_| Conflict)
+    }
+
+    fn listen(&self, channel: &str) {
+        let registered = as_context(self.root, || hostcalls::register_shared_queue(channel));
+        if let Some(Ok(queue)) = registered {
+            self.queues.borrow_mut().insert(queue, channel.to_owned());
+        }
+    }
+
+    fn notify(&self, channel: &str) {
+        if let Ok(Some(queue)) = hostcalls::resolve_shared_queue(VM_ID, channel) {
+            let _ = hostcalls::enqueue_shared_queue(queue, Some(b"1"));
+        }
+    }
+
+    fn set_tick(&self, after: Option<Duration>) {
+        let _ = as_context(self.root, || {
+            hostcalls::set_tick_period(after.unwrap_or(Duration::ZERO))
+        });
+    }
+}
+
+#[inline(never)]
+fn refusal(status: Status) -> HostError {
+    match status {
+        Status::BadArgument | Status::ParseFailure => HostError::UnknownCluster,
+        Status::InternalFailure => HostError::NoHealthyHost,
+        other => HostError::Refused(other as u32),
+    }
+}
+
+/// All fields of a header map. Empty when the proxy does not have the map now.
+pub fn read_headers(map: MapType) -> Headers {
+    convert::headers(hostcalls::get_map_bytes(map).unwrap_or_default())
+}
+
+/// Up to `size` bytes of a body from its beginning.
+pub fn read_body(buffer: BufferType, size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(buffer, 0, size)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Replaces `size` bytes at `start` of a body.
+pub fn write_body(buffer: BufferType, start: usize, size: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(buffer, start, size, bytes);
+}
+
+/// Changes the headers of the message whose callback runs. Not after it was resumed: that stops the VM.
+pub fn edit(map: MapType, edits: &Edits) {
+    for name in &edits.remove {
+        let _ = hostcalls::remove_map_value(map, name);
+    }
+    for (name, value) in &edits.set {
+        let _ = hostcalls::set_map_value_bytes(map, name, Some(value));
+    }
+}
+
+/// Appends a trailer, header or metadata field.
+pub fn add_field(map: MapType, name: &str, value: &[u8]) {
+    let _ = hostcalls::add_map_value_bytes(map, name, value);
+}
+
+/// Tells Envoy to choose the route again. Since ABI 0.2.1 a header change does it; newer ones need the word
+/// (envoyproxy/envoy#36671). Unknown before Envoy 1.33, where it is not needed.
+pub fn clear_route_cache() {
+    let _ = hostcalls::call_foreign_function("clear_route_cache", None);
+}
+
+/// Answers the request of a stream. Nothing happens if the proxy does not know the stream any more.
+pub fn reply(stream: StreamId, reply: &Reply) {
+    let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
+    as_context(stream.0, || {
+        let _ = hostcalls::send_http_response(
+            u32::from(reply.status),
+            convert::text_fields(&reply.headers),
+            body,
+        );
+    });
+}
+
+/// Answers a gRPC request with `UNIMPLEMENTED`.
+pub fn reply_unimplemented(message: &str) {
+    let _ = hostcalls::send_grpc_response(
+        proxy_wasm::types::GrpcStatusCode::Unimplemented,
+        Some(message),
+        Vec::new(),
+    );
+}
+
+/// How the answer came about, in Envoy's words, such as `via_upstream`.
+pub fn response_code_details() -> String {
+    let details = hostcalls::get_property(vec!["response", "code_details"])
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    String::from_utf8(details).unwrap_or_default()
+}
+
+/// The plugin configuration's bytes.
+pub fn plugin_configuration() -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Writes one line outside of any runtime.
+pub fn log(level: LogLevel, line: &str) {
+    let _ = hostcalls::log(convert::level(level), line);
+}
+
+/// The plugin's `root_id`, which names the role.
+pub fn root_id() -> String {
+    let id = hostcalls::get_property(vec!["plugin_root_id"])
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    String::from_utf8(id).unwrap_or_default()
+}
+
+/// Stops the VM on purpose: a test of what a trap does asked for it in the configuration.
+#[allow(clippy::panic)]
+pub fn trap() -> ! {
+    panic!("trap asked for by the configuration's test switch")
+}

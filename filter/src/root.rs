@@ -1,0 +1,253 @@
+//! A root context: one role with one plugin configuration.
+
+use crate::api::Api;
+use crate::host::{self, Proxy};
+use crate::inbound::Inbound;
+use crate::tcp::Tcp;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType, MapType};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use weft_core::app::App;
+use weft_core::config::{LogLevel, PluginConfig};
+use weft_core::host::{CallId, CallOutcome, TcpId};
+use weft_core::runtime::Scope;
+use weft_core::worker::WorkerMark;
+
+thread_local! {
+    /// Whether a request ever reached this VM.
+    static WORKER: WorkerMark = WorkerMark::default();
+}
+
+/// How long a replaced root may go on finishing its deliveries.
+const DRAIN_LIMIT: Duration = Duration::from_secs(65);
+
+enum Role {
+    /// Not configured yet.
+    None,
+    Api {
+        app: Rc<App>,
+        proxy: Rc<Proxy>,
+    },
+    Inbound {
+        config: Rc<PluginConfig>,
+        app: Rc<App>,
+    },
+    Tcp,
+}
+
+/// A root context.
+pub struct Root {
+    id: u32,
+    role: Role,
+    /// The body of an HTTP call's answer and of a TCP connection's data is only there during its callback.
+    draining: RefCell<bool>,
+}
+
+impl Root {
+    /// A root without a role; `on_configure` gives it one.
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            role: Role::None,
+            draining: RefCell::new(false),
+        }
+    }
+
+    fn app(&self) -> Option<&Rc<App>> {
+        match &self.role {
+            Role::Api { app, .. } => Some(app),
+            Role::Inbound { .. } | Role::Tcp | Role::None => None,
+        }
+    }
+
+    /// Lets the flows run that something has woken, and answers the requests that are ready.
+    fn run(&self) {
+        if let Some(app) = self.app() {
+            for (stream, reply) in app.runtime().run(Scope::Root) {
+                host::reply(stream, &reply);
+            }
+        }
+    }
+
+    fn configure(&mut self) -> Result<(), Vec<String>> {
+        let role = host::root_id();
+        if role == "weft.tcp" {
+            self.role = Role::Tcp;
+            return Ok(());
+        }
+        let config = PluginConfig::read(&host::plugin_configuration())
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let proxy = Rc::new(Proxy::new(self.id));
+        let mark = WORKER.with(WorkerMark::clone);
+        match role.as_str() {
+            "weft.api" => {
+                let app = App::new(config, proxy.clone(), mark)?;
+                app.start();
+                self.role = Role::Api { app, proxy };
+            }
+            "weft.inbound" => {
+                let app = App::callee(config, proxy, mark)?;
+                self.role = Role::Inbound {
+                    config: Rc::clone(app.shared_config()),
+                    app,
+                };
+            }
+            other => {
+                return Err(vec![format!(
+                    "root_id {other:?} is no role; use weft.api, weft.inbound or weft.tcp"
+                )]);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        headers: usize,
+        body_size: usize,
+        _trailers: usize,
+    ) {
+        host::enter(self.id);
+        if let Some(app) = self.app() {
+            app.runtime()
+                .on_call_answer(CallId(token), call_outcome(headers, body_size));
+        }
+        self.run();
+    }
+
+    fn on_grpc_stream_initial_metadata(&mut self, token: u32, _count: u32) {
+        host::enter(self.id);
+        if let Some(app) = self.app() {
+            app.runtime().on_tcp_open(TcpId(token));
+        }
+        self.run();
+    }
+
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        host::enter(self.id);
+        if let Some(app) = self.app() {
+            let bytes = host::read_body(BufferType::GrpcReceiveBuffer, size);
+            app.runtime().on_tcp_data(TcpId(token), &bytes);
+        }
+        self.run();
+    }
+
+    fn on_grpc_stream_close(&mut self, token: u32, status: u32) {
+        host::enter(self.id);
+        if let Some(app) = self.app() {
+            app.runtime().on_tcp_close(TcpId(token), status);
+        }
+        self.run();
+    }
+
+    fn on_done(&mut self) -> bool {
+        host::enter(self.id);
+        let Role::Api { app, proxy } = &self.role else {
+            return true;
+        };
+        app.drain();
+        if app.is_idle() || self.draining.replace(true) {
+            return true;
+        }
+        let (app, proxy) = (Rc::clone(app), Rc::clone(proxy));
+        let runtime = app.runtime().clone();
+        runtime.clone().spawn(Box::pin(async move {
+            let end = runtime.now() + DRAIN_LIMIT;
+            while !app.is_idle() && runtime.now() < end {
+                runtime.sleep(Duration::from_millis(50)).await;
+            }
+            proxy.done();
+        }));
+        self.run();
+        false
+    }
+}
+
+/// Reads the answer to an HTTP call while its buffers are there.
+pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
+    let fields = if headers == 0 {
+        Default::default()
+    } else {
+        host::read_headers(MapType::HttpCallResponseHeaders)
+    };
+    let status = crate::convert::status(&fields);
+    // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
+    if fields.get("x-envoy-upstream-service-time").is_none() {
+        return CallOutcome::Failed { status };
+    }
+    let body = if body_size == 0 {
+        Vec::new()
+    } else {
+        host::read_body(BufferType::HttpCallResponseBody, body_size)
+    };
+    CallOutcome::Answered {
+        status,
+        headers: fields,
+        body,
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        host::enter(self.id);
+        match self.configure() {
+            Ok(()) => {
+                self.run();
+                true
+            }
+            Err(problems) => {
+                for problem in problems {
+                    host::log(
+                        LogLevel::Error,
+                        &format!("component=config what=\"configuration refused\" why={problem:?}"),
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        host::enter(self.id);
+        if let Some(app) = self.app() {
+            app.runtime().on_tick();
+        }
+        self.run();
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        host::enter(self.id);
+        if let Role::Api { app, proxy } = &self.role
+            && let Some(channel) = proxy.drain_queue(queue)
+        {
+            app.runtime().on_notified(&channel);
+        }
+        self.run();
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        WORKER.with(WorkerMark::set);
+        match &self.role {
+            Role::Api { app, .. } => {
+                app.saw_request();
+                Some(Box::new(Api::new(Rc::clone(app), id)))
+            }
+            Role::Inbound { config, app } => Some(Box::new(Inbound::new(
+                Rc::clone(config),
+                Rc::clone(app),
+                id,
+            ))),
+            Role::Tcp => Some(Box::new(Tcp::new(id))),
+            Role::None => None,
+        }
+    }
+}
