@@ -77,8 +77,7 @@ impl Root {
             self.role = Role::Tcp;
             return Ok(());
         }
-        let config = PluginConfig::read(&host::plugin_configuration())
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let config = weft_core::app::read_config(&host::plugin_configuration())?;
         let proxy = Rc::new(Proxy::new(self.id));
         let mark = WORKER.with(WorkerMark::clone);
         match role.as_str() {

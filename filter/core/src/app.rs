@@ -204,3 +204,11 @@ impl App {
         self.blocks.in_flight() == 0
     }
 }
+
+/// Reads a plugin configuration.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_config(text: &[u8]) -> Result<PluginConfig, Vec<String>> {
+    serde_json::from_slice(text).map_err(|error| vec![error.to_string()])
+}
