@@ -319,3 +319,6 @@ impl Runtime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,15 +15,32 @@ use std::time::Duration;
 
 pub use queue::{Answer, Kind};
 
+/// What stands at the front of the bytes received.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decoded<R> {
+    /// A whole reply.
+    Whole {
+        /// The reply.
+        reply: R,
+        /// How many bytes it took, at least one.
+        used: usize,
+    },
+    /// The beginning of one.
+    Partial {
+        /// Asking again is useless before this many bytes are there, counted from the front.
+        needed: usize,
+    },
+}
+
 /// A protocol in which replies come in the order of the commands.
 pub trait Codec: 'static {
     /// One reply.
     type Reply: 'static;
-    /// Takes the first whole reply off the front of `buffer`; `None` if more bytes are needed.
+    /// Reads the first reply from the front of `bytes`, which may hold none, a part of one or many.
     ///
     /// # Errors
     /// A text that says why these bytes are not the protocol; the connection is given up.
-    fn decode(&self, buffer: &mut Vec<u8>) -> Result<Option<Self::Reply>, String>;
+    fn decode(&self, bytes: &[u8]) -> Result<Decoded<Self::Reply>, String>;
     /// Commands that go out first on every new connection: authentication, choice of database.
     fn greeting(&self) -> Vec<Vec<u8>>;
     /// Judges the reply to one command of the greeting.
@@ -117,11 +134,39 @@ impl State {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+/// Room for received bytes that is kept between replies.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// Bytes from the backend that belong to no reply yet.
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    /// How much of the front has been decoded; dropped once per data event.
+    used: usize,
+    /// Decoding is useless before this many bytes follow `used`.
+    needed: usize,
+}
+
+impl Received {
+    /// The bytes to decode, unless they are known to be too few.
+    fn ready(&self) -> Option<&[u8]> {
+        let rest = self.bytes.get(self.used..)?;
+        (!rest.is_empty() && rest.len() >= self.needed).then_some(rest)
+    }
+
+    fn drop_used(&mut self) {
+        self.bytes.drain(..self.used.min(self.bytes.len()));
+        self.used = 0;
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_CAPACITY {
+            self.bytes = Vec::new();
+        }
+    }
+}
 
 struct Inner<C: Codec> {
     state: State,
     queue: Queue<C::Reply>,
-    received: Vec<u8>,
+    received: Received,
     backoff: Duration,
     last_error: String,
     keeper: bool,
@@ -152,7 +197,7 @@ impl<C: Codec> Link<C> {
         let inner = Inner {
             state: State::Idle,
             queue: Queue::default(),
-            received: Vec::new(),
+            received: Received::default(),
             backoff: FIRST_BACKOFF,
             last_error: "not connected yet".to_owned(),
             keeper: false,
@@ -340,7 +385,7 @@ impl<C: Codec> Shared<C> {
         };
         inner.backoff = (inner.backoff * 2).min(LONGEST_BACKOFF);
         reason.clone_into(&mut inner.last_error);
-        inner.received.clear();
+        inner.received = Received::default();
         let orphans = inner.queue.connection_lost();
         drop(inner);
         self.changed.raise();
@@ -420,17 +465,25 @@ impl<C: Codec> Shared<C> {
 
     /// Decodes one reply, if it is there.
     fn next_reply(&self) -> Option<C::Reply> {
-        let decoded = self.codec.decode(&mut self.inner.borrow_mut().received);
-        match decoded {
-            Ok(reply) => reply,
-            Err(why) => {
-                self.lost(
-                    &format!("bytes that are not the protocol: {why}"),
-                    Duration::ZERO,
-                );
-                None
+        let mut inner = self.inner.borrow_mut();
+        let why = match self.codec.decode(inner.received.ready()?) {
+            Ok(Decoded::Whole { reply, used }) => {
+                inner.received.used += used;
+                inner.received.needed = 0;
+                return Some(reply);
             }
-        }
+            Ok(Decoded::Partial { needed }) => {
+                inner.received.needed = needed;
+                return None;
+            }
+            Err(why) => why,
+        };
+        drop(inner);
+        self.lost(
+            &format!("bytes that are not the protocol: {why}"),
+            Duration::ZERO,
+        );
+        None
     }
 }
 
@@ -460,7 +513,11 @@ impl<C: Codec> TcpEvents for Shared<C> {
     }
 
     fn data(&self, bytes: &[u8]) {
-        self.inner.borrow_mut().received.extend_from_slice(bytes);
+        self.inner
+            .borrow_mut()
+            .received
+            .bytes
+            .extend_from_slice(bytes);
         while let Some(reply) = self.next_reply() {
             if matches!(self.inner.borrow().state, State::Greeting { .. }) {
                 self.greeted(reply);
@@ -475,6 +532,7 @@ impl<C: Codec> TcpEvents for Shared<C> {
                 }
             }
         }
+        self.inner.borrow_mut().received.drop_used();
         self.flush();
     }
 
@@ -490,3 +548,6 @@ impl<C: Codec> Drop for Shared<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

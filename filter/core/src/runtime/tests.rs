@@ -1,0 +1,209 @@
+use super::*;
+use crate::fake::FakeHost;
+use crate::http::Headers;
+
+fn call_to(cluster: &str) -> HttpCall {
+    HttpCall {
+        cluster: cluster.to_owned(),
+        headers: Headers::new(),
+        body: Vec::new(),
+        timeout: Duration::from_secs(1),
+    }
+}
+
+fn setup() -> (Rc<FakeHost>, Runtime) {
+    let host = FakeHost::new();
+    let runtime = Runtime::new(host.clone(), LogLevel::Debug);
+    (host, runtime)
+}
+
+/// A flow that makes one call and answers with the status that came back.
+fn one_call(runtime: &Runtime, cluster: &'static str) -> BoxFuture<'static, Reply> {
+    let runtime = runtime.clone();
+    Box::pin(async move {
+        match runtime.call(&call_to(cluster)) {
+            Ok(call) => match call.await {
+                CallOutcome::Answered { status, .. } => Reply::json(status, cluster),
+                CallOutcome::Failed { status } => Reply::json(status, "failed"),
+            },
+            Err(error) => Reply::json(500, error.to_string()),
+        }
+    })
+}
+
+#[test]
+fn answers_may_come_in_any_order() {
+    let (host, runtime) = setup();
+    runtime.spawn_request(StreamId(1), one_call(&runtime, "a"));
+    runtime.spawn_request(StreamId(2), one_call(&runtime, "b"));
+    assert!(runtime.run(Scope::Root).is_empty());
+    host.calls.borrow_mut().rotate_left(1);
+    host.answer(&runtime, 201, b"");
+    assert_eq!(
+        runtime.run(Scope::Root),
+        [(StreamId(2), Reply::json(201, "b"))]
+    );
+    host.answer(&runtime, 202, b"");
+    assert_eq!(
+        runtime.run(Scope::Root),
+        [(StreamId(1), Reply::json(202, "a"))]
+    );
+}
+
+#[test]
+fn a_call_that_the_proxy_refuses_is_a_value_whatever_the_reason() {
+    for error in [
+        HostError::UnknownCluster,
+        HostError::NoHealthyHost,
+        HostError::Gone,
+        HostError::Refused(9),
+    ] {
+        let (host, runtime) = setup();
+        host.refuse_call.set(Some(error));
+        runtime.spawn_request(StreamId(1), one_call(&runtime, "a"));
+        assert_eq!(
+            runtime.run(Scope::Root),
+            [(StreamId(1), Reply::json(500, error.to_string()))]
+        );
+    }
+}
+
+#[test]
+fn an_answer_after_the_client_left_is_ignored() {
+    let (host, runtime) = setup();
+    runtime.spawn_request(StreamId(1), one_call(&runtime, "a"));
+    runtime.run(Scope::Root);
+    runtime.cancel(StreamId(1));
+    host.answer(&runtime, 200, b"");
+    assert!(runtime.run(Scope::Root).is_empty());
+}
+
+#[test]
+fn an_answer_to_an_unknown_call_is_ignored() {
+    let (_host, runtime) = setup();
+    runtime.on_call_answer(CallId(99), CallOutcome::Failed { status: 503 });
+    assert!(runtime.run(Scope::Root).is_empty());
+}
+
+#[test]
+fn a_requests_callback_polls_only_its_own_flow_and_leaves_the_rest_to_a_tick() {
+    let (host, runtime) = setup();
+    let began = Rc::new(Cell::new(false));
+    let sign = Rc::clone(&began);
+    runtime.spawn(Box::pin(async move { sign.set(true) }));
+    runtime.spawn_request(StreamId(1), Box::pin(async { Reply::no_content() }));
+    runtime.spawn_request(StreamId(2), Box::pin(async { Reply::no_content() }));
+    assert_eq!(
+        runtime.run(Scope::Stream(StreamId(1))),
+        [(StreamId(1), Reply::no_content())]
+    );
+    assert!(!began.get());
+    let answered = host.pass(&runtime, Duration::from_millis(5));
+    assert!(began.get());
+    assert_eq!(answered, [(StreamId(2), Reply::no_content())]);
+}
+
+#[test]
+fn calls_fan_out_and_their_results_keep_their_order() {
+    let (host, runtime) = setup();
+    let inner = runtime.clone();
+    runtime.spawn_request(
+        StreamId(1),
+        Box::pin(async move {
+            let flows = vec![
+                one_call(&inner, "a"),
+                one_call(&inner, "b"),
+                one_call(&inner, "c"),
+            ];
+            let replies = join_all(flows).await;
+            let statuses = replies
+                .iter()
+                .map(|reply| reply.status.to_string())
+                .collect::<Vec<_>>();
+            Reply::json(200, statuses.join(","))
+        }),
+    );
+    runtime.run(Scope::Root);
+    assert_eq!(host.calls.borrow().len(), 3);
+    host.calls.borrow_mut().rotate_left(2);
+    host.answer(&runtime, 203, b"");
+    host.fail(&runtime, 503);
+    assert!(runtime.run(Scope::Root).is_empty());
+    host.answer(&runtime, 202, b"");
+    assert_eq!(
+        runtime.run(Scope::Root),
+        [(StreamId(1), Reply::json(200, "503,202,203"))]
+    );
+}
+
+#[test]
+fn the_tick_is_armed_for_the_next_deadline_and_off_when_there_is_none() {
+    let (host, runtime) = setup();
+    let begun = runtime.now();
+    let inner = runtime.clone();
+    runtime.spawn(Box::pin(async move {
+        inner.sleep(Duration::from_millis(300)).await
+    }));
+    runtime.run(Scope::Root);
+    assert_eq!(host.tick.get(), Some(begun + Duration::from_millis(300)));
+    host.pass(&runtime, Duration::from_secs(1));
+    assert_eq!(host.tick.get(), None);
+}
+
+#[test]
+fn an_earlier_deadline_moves_the_tick_forward() {
+    let (host, runtime) = setup();
+    let begun = runtime.now();
+    for time in [300, 100, 200] {
+        let inner = runtime.clone();
+        runtime.spawn(Box::pin(async move {
+            inner.sleep(Duration::from_millis(time)).await
+        }));
+        runtime.run(Scope::Root);
+    }
+    assert_eq!(host.tick.get(), Some(begun + Duration::from_millis(100)));
+}
+
+#[test]
+fn a_dropped_sleep_leaves_no_deadline() {
+    let (host, runtime) = setup();
+    let inner = runtime.clone();
+    runtime.spawn_request(
+        StreamId(1),
+        Box::pin(async move {
+            inner.sleep(Duration::from_secs(5)).await;
+            Reply::no_content()
+        }),
+    );
+    runtime.run(Scope::Root);
+    runtime.cancel(StreamId(1));
+    assert!(host.pass(&runtime, Duration::from_secs(10)).is_empty());
+    assert_eq!(host.tick.get(), None);
+}
+
+#[test]
+fn a_signal_raised_before_anybody_waits_is_heard() {
+    let (host, runtime) = setup();
+    let signal = runtime.listen("channel");
+    runtime.on_notified("channel");
+    runtime.on_notified("another");
+    let inner = runtime.clone();
+    runtime.spawn_request(
+        StreamId(1),
+        Box::pin(async move {
+            signal.raised_or(inner.sleep(Duration::from_secs(60))).await;
+            Reply::no_content()
+        }),
+    );
+    assert_eq!(runtime.run(Scope::Root).len(), 1);
+    assert_eq!(*host.listening.borrow(), ["channel"]);
+}
+
+#[test]
+fn lines_below_the_wanted_level_are_not_written() {
+    let host = FakeHost::new();
+    let runtime = Runtime::new(host.clone(), LogLevel::Warn);
+    runtime.log(LogLevel::Info, format_args!("quiet"));
+    runtime.log(LogLevel::Error, format_args!("loud"));
+    assert_eq!(*host.log.borrow(), ["loud"]);
+}
