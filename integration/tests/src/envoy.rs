@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -61,7 +61,14 @@ impl EnvoyProcess {
                 "--concurrency",
                 &workers.to_string(),
             ])
-            .args(["--log-level", "info", "--log-format", log::FORMAT])
+            .args([
+                "--log-level",
+                "warning",
+                "--component-log-level",
+                "wasm:info,config:info",
+                "--log-format",
+                log::FORMAT,
+            ])
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -98,6 +105,15 @@ impl EnvoyProcess {
         &self.admin
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .id()
+    }
+
     /// The folder of its bootstrap and log.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -111,12 +127,20 @@ impl EnvoyProcess {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The end of what Envoy wrote so far.
+    #[must_use]
+    pub fn last_lines(&self) -> String {
+        let text = self.log();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
     /// Announces failures that this test provokes: log entries with `text` in them are not held against Envoy, but
     /// their number has to be within `count`.
     pub fn expect_log(&self, text: &str, count: RangeInclusive<usize>) {
         self.announced
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
             .push(Announced {
                 text: text.to_owned(),
                 count,
@@ -132,7 +156,11 @@ impl EnvoyProcess {
     /// Fails if the log so far holds a failure that was not announced.
     pub fn check_log(&self) {
         self.fail_if_ended();
-        let announced = self.announced.lock().expect("no holder panics").clone();
+        let announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let soft: Vec<Announced> = announced.into_iter().map(Announced::at_most).collect();
         self.judge(&soft);
     }
@@ -155,7 +183,7 @@ impl EnvoyProcess {
     fn ended(&self) -> Option<ExitStatus> {
         self.process
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
             .try_wait()
             .expect("the process can be asked")
     }
@@ -173,7 +201,7 @@ impl EnvoyProcess {
         if let Some(status) = self.ended() {
             return Err(format!("Envoy ended by itself with {status}"));
         }
-        let mut process = self.process.lock().expect("no holder panics");
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let id = process.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status();
         if !told.is_ok_and(|status| status.success()) {
@@ -199,21 +227,17 @@ impl Drop for EnvoyProcess {
     fn drop(&mut self) {
         let ended = self.end();
         if std::thread::panicking() {
-            eprintln!(
-                "--- end of Envoy's log ---\n{}",
-                last_lines(&self.log(), 60)
-            );
+            eprintln!("--- end of Envoy's log ---\n{}", self.last_lines());
             return;
         }
         if let Err(problem) = ended {
             panic!("{problem}; its log:\n{}", self.log());
         }
-        let announced = self.announced.lock().expect("no holder panics").clone();
+        let announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         self.judge(&announced);
     }
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
