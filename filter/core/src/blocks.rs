@@ -2,12 +2,6 @@
 //!
 //! A module for routing only is built without them and answers as daprd does where nothing is configured.
 
-#[cfg(feature = "blocks")]
-mod backed;
-#[cfg(not(feature = "blocks"))]
 mod routing;
 
-#[cfg(feature = "blocks")]
-pub use backed::Blocks;
-#[cfg(not(feature = "blocks"))]
 pub use routing::Blocks;

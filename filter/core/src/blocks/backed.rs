@@ -1,2 +1,0 @@
-//! State and publish/subscribe.
-pub use super::routing::Blocks;
