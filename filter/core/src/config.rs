@@ -2,6 +2,10 @@
 //!
 //! The types live here once; the `weft` CLI writes them, the filter reads them.
 
+mod problem;
+
+pub use problem::Problem;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +50,22 @@ pub struct PluginConfig {
     /// Switches for tests of fault handling. Never set in production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<TestSwitches>,
+}
+
+impl PluginConfig {
+    /// Reads the JSON text of a plugin configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(text: &[u8]) -> Result<Self, Vec<Problem>> {
+        serde_json::from_slice(text).map_err(|error| {
+            vec![Problem {
+                path: "$".to_owned(),
+                what: error.to_string(),
+                remedy: "correct the plugin configuration".to_owned(),
+            }]
+        })
+    }
 }
 
 fn default_namespace() -> String {

@@ -1,0 +1,25 @@
+//! What is wrong with a plugin configuration.
+
+use std::fmt;
+
+/// One thing that is wrong, where, and what to do about it. No text of it holds a value of a component's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// JSON path of the member at fault, such as `$.components[1].metadata.keyPrefix`; `$` for the whole text.
+    pub path: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.path, ": ", &self.what, "; ", &self.remedy] {
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
