@@ -1,5 +1,22 @@
 //! Publish/subscribe: the rules of Dapr's building block, whatever the broker.
 
+mod block;
+mod deliver;
+mod duration;
+mod envelope;
+mod error;
+#[cfg(test)]
+mod fake;
+mod options;
+mod publish;
+mod scopes;
+mod subscriber;
+mod subscription;
+
+pub use block::PubSub;
+pub use deliver::DELIVERY_TIMEOUT;
+pub use publish::PublishRequest;
+
 use crate::runtime::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -14,8 +14,9 @@ pub(crate) type Metadata = BTreeMap<String, String>;
 pub(crate) fn raw_payload(metadata: &Metadata) -> Result<bool, String> {
     match metadata.get("rawPayload") {
         None => Ok(false),
-        Some(text) => parse_go_bool(text)
-            .ok_or_else(|| format!("rawPayload value must be a valid boolean: actual is '{text}'")),
+        Some(text) => {
+            parse_go_bool(text).ok_or_else(|| format!("rawPayload value must be a valid boolean: actual is '{text}'"))
+        }
     }
 }
 

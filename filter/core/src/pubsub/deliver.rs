@@ -1,0 +1,218 @@
+//! Giving one event to the application (`dapr-api` 2.9 and 2.10).
+//!
+//! Without a policy nothing is tried twice here: what the application did not take goes to the dead-letter topic, or
+//! back to the broker, which delivers it again. daprd's Redis component would forget it instead.
+
+mod metadata;
+
+use super::block::Inner;
+use super::envelope;
+use super::subscription::Subscription;
+use super::{Deliver, Delivered, Message};
+use crate::config::{AppChannel, LogLevel};
+use crate::host::{CallOutcome, HttpCall, Metric};
+use crate::http::Headers;
+use crate::json::{self, RawObject};
+use crate::runtime::BoxFuture;
+use crate::telemetry::Trace;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// How long the application may take for one event.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Delivers the events of one broker.
+pub(super) struct ToApp {
+    pubsub: Rc<str>,
+    // The broker keeps this object and the block keeps the broker.
+    block: Weak<Inner>,
+}
+
+impl ToApp {
+    pub(super) fn new(pubsub: &str, block: &Rc<Inner>) -> Self {
+        Self { pubsub: pubsub.into(), block: Rc::downgrade(block) }
+    }
+}
+
+impl Deliver for ToApp {
+    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered> {
+        let found = self.block.upgrade().and_then(|inner| {
+            let subscription = inner.subscription(&self.pubsub, &message.topic)?;
+            Some((inner, subscription))
+        });
+        match found {
+            Some((inner, subscription)) => Box::pin(async move { inner.deliver(&subscription, message).await }),
+            // Of a subscription that has ended; another replica may still have it.
+            None => Box::pin(std::future::ready(Delivered::Again)),
+        }
+    }
+}
+
+/// What became of an event at the application.
+enum Verdict {
+    Taken,
+    /// The application will not have it now.
+    Refused(String),
+    /// Nobody will ever take it.
+    Dropped(String),
+}
+
+/// What an envelope says about its delivery.
+struct Sight {
+    trace: Trace,
+    is_expired: bool,
+}
+
+impl Inner {
+    fn subscription(&self, pubsub: &str, topic: &str) -> Option<Rc<Subscription>> {
+        self.table.borrow().routed.get(pubsub)?.get(topic).cloned()
+    }
+
+    async fn deliver(&self, subscription: &Subscription, mut message: Message) -> Delivered {
+        let verdict = match self.call(subscription, &mut message) {
+            Ok(answer) => self.judge(answer.await),
+            Err(verdict) => verdict,
+        };
+        let (metric, why) = match verdict {
+            Verdict::Taken => {
+                self.runtime.host().count(Metric::EventsDelivered, 1);
+                return Delivered::Settled;
+            }
+            Verdict::Refused(why) => (Metric::EventsFailed, why),
+            Verdict::Dropped(why) => (Metric::EventsDropped, why),
+        };
+        self.runtime.host().count(metric, 1);
+        self.untaken(subscription, message, metric == Metric::EventsDropped, &why).await
+    }
+
+    /// Begins the call of the application. `message.data` stays in place.
+    #[inline(never)]
+    fn call(&self, subscription: &Subscription, message: &mut Message) -> Result<crate::runtime::Call, Verdict> {
+        let Some(app) = &self.app else {
+            return Err(Verdict::Refused("the plugin configuration has no `app`".to_owned()));
+        };
+        let sight = self.look(subscription, message).map_err(Verdict::Dropped)?;
+        if sight.is_expired {
+            return Err(Verdict::Dropped("it has expired".to_owned()));
+        }
+        let headers = delivery_headers(app, subscription, message, &sight.trace);
+        let cluster = app.cluster.clone();
+        let begun = if subscription.raw {
+            let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
+            let body = envelope::wrap_raw(pubsub, topic, &message.data, &message.metadata, self.runtime.host());
+            self.runtime.call(&HttpCall { cluster, headers, body, timeout: DELIVERY_TIMEOUT })
+        } else {
+            // Lent to the call instead of copied.
+            let body = std::mem::take(&mut message.data);
+            let call = HttpCall { cluster, headers, body, timeout: DELIVERY_TIMEOUT };
+            let begun = self.runtime.call(&call);
+            message.data = call.body;
+            begun
+        };
+        begun.map_err(|why| {
+            self.app_is_lost();
+            Verdict::Refused(why.to_string())
+        })
+    }
+
+    /// Reads what matters of a stored event.
+    ///
+    /// # Errors
+    /// The event can never be delivered, and why.
+    fn look(&self, subscription: &Subscription, message: &Message) -> Result<Sight, String> {
+        let host = self.runtime.host();
+        if subscription.raw {
+            let of = |name: &str| message.metadata.get(name).map(String::as_str);
+            let parent = of("traceparent").or_else(|| of("traceid"));
+            let trace = Trace::of_event(parent, of("tracestate"), &self.sampling, host);
+            return Ok(Sight { trace, is_expired: false });
+        }
+        let text = json::text(&message.data);
+        let is_object = text.trim_start().starts_with('{');
+        let object = RawObject::parse(&text).ok().filter(|_| is_object);
+        let object = object.ok_or("it is no CloudEvent: its bytes are no JSON object")?;
+        // Attributes of another kind than string say nothing; they must not stop the delivery.
+        let of = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
+        let parent = of("traceparent").or_else(|| of("traceid"));
+        let trace = Trace::of_event(parent.as_deref(), of("tracestate").as_deref(), &self.sampling, host);
+        let is_expired = of("expiration").is_some_and(|at| envelope::is_past(&at, self.runtime.now()));
+        Ok(Sight { trace, is_expired })
+    }
+
+    #[inline(never)]
+    fn judge(&self, outcome: CallOutcome) -> Verdict {
+        match outcome {
+            CallOutcome::Answered { status: 200..=299, body, .. } => judge_body(&body),
+            CallOutcome::Answered { status: 404, .. } => {
+                Verdict::Dropped("the application has no such route: it answered 404".to_owned())
+            }
+            CallOutcome::Answered { status, .. } => Verdict::Refused(format!("the application answered {status}")),
+            CallOutcome::Failed { status: 504 } => {
+                Verdict::Refused(format!("no answer from the application in {} s", DELIVERY_TIMEOUT.as_secs()))
+            }
+            CallOutcome::Failed { status } => {
+                self.app_is_lost();
+                Verdict::Refused(format!("the application cannot be reached (the proxy says {status})"))
+            }
+        }
+    }
+
+    /// An event that the application did not take: to the dead-letter topic if there is one.
+    async fn untaken(&self, subscription: &Subscription, message: Message, dropped: bool, why: &str) -> Delivered {
+        let level = if dropped { LogLevel::Error } else { LogLevel::Warn };
+        self.log_event(level, subscription, "an event was not taken", why);
+        let Some(dead) = &subscription.dead_letter_topic else {
+            return if dropped { Delivered::Settled } else { Delivered::Again };
+        };
+        let message = Message { topic: dead.clone(), ..message };
+        match self.hand_over(&subscription.pubsub, message).await {
+            Ok(()) => Delivered::Settled,
+            Err(error) => {
+                self.log_event(LogLevel::Error, subscription, "the dead-letter topic did not take it", &error.message);
+                Delivered::Again
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn log_event(&self, level: LogLevel, subscription: &Subscription, what: &str, why: &str) {
+        let Subscription { pubsub, topic, path, .. } = subscription;
+        let id = &self.app_id;
+        self.runtime.log(
+            level,
+            format_args!(
+                "component=pubsub app={id} pubsub={pubsub:?} topic={topic:?} path={path:?} what={what:?} why={why:?}"
+            ),
+        );
+    }
+}
+
+/// What a successful answer's body says: `{"status":"SUCCESS"|"RETRY"|"DROP"}`, or nothing of the kind.
+fn judge_body(body: &[u8]) -> Verdict {
+    if body.is_empty() {
+        return Verdict::Taken;
+    }
+    let text = json::text(body);
+    let status = RawObject::parse(&text).ok().and_then(|object| object.string("status").ok().flatten());
+    match status.as_deref() {
+        None | Some("" | "SUCCESS") => Verdict::Taken,
+        Some("RETRY") => Verdict::Refused("the application asked for a retry".to_owned()),
+        Some("DROP") => Verdict::Dropped("the application asked to drop it".to_owned()),
+        Some(other) => Verdict::Refused(format!("the application answered with the unknown status {other:?}")),
+    }
+}
+
+fn delivery_headers(app: &AppChannel, subscription: &Subscription, message: &Message, trace: &Trace) -> Headers {
+    let mut headers = Headers::new()
+        .with(":method", "POST")
+        .with(":path", subscription.path.as_bytes())
+        .with(":authority", app.authority.as_bytes())
+        .with("content-type", "application/cloudevents+json")
+        .with("pubsubname", subscription.pubsub.as_bytes());
+    metadata::push(&mut headers, &message.metadata);
+    trace.push_delivery(&mut headers);
+    headers
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Bulk publish (`dapr-api` 2.1): many events in one request, each published by itself.
+
+use super::super::block::Inner;
+use super::super::envelope::{is, media_type};
+use super::super::options::{self, Metadata};
+use super::super::{Message, error};
+use super::{Addressed, PublishRequest, enclose};
+use crate::error::DaprError;
+use crate::http::Reply;
+use crate::json::{self, JsonError, RawObject, write_string};
+use crate::runtime::{BoxFuture, join_all};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// How many entries are with the broker at once.
+const AT_ONCE: usize = 100;
+
+/// Longest list of failed entries, in bytes, that is also given as a header.
+const MAX_HEADER: usize = 8 * 1024;
+
+struct Entry {
+    id: String,
+    message: Message,
+}
+
+struct Failed {
+    id: String,
+    why: String,
+}
+
+pub(super) async fn publish(inner: &Inner, request: PublishRequest) -> Reply {
+    let mut entries = match read(inner, &request) {
+        Ok(entries) => entries.into_iter(),
+        Err(error) => return error.reply(),
+    };
+    let mut failed = Vec::new();
+    loop {
+        let batch: Vec<_> = entries.by_ref().take(AT_ONCE).collect();
+        if batch.is_empty() {
+            break;
+        }
+        let flows = batch.into_iter().map(|entry| one(inner, &request.pubsub, entry)).collect();
+        failed.extend(join_all(flows).await.into_iter().flatten());
+    }
+    if failed.is_empty() { Reply::no_content() } else { failed_reply(&failed) }
+}
+
+fn one<'a>(inner: &'a Inner, pubsub: &'a str, entry: Entry) -> BoxFuture<'a, Option<Failed>> {
+    Box::pin(async move {
+        let published = inner.hand_over(pubsub, entry.message).await;
+        published.err().map(|error| Failed { id: entry.id, why: error.message })
+    })
+}
+
+/// Every entry as the message to store. Nothing is published unless all of them can be.
+#[inline(never)]
+fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError> {
+    let (pubsub, topic) = (&*request.pubsub, &*request.topic);
+    let site = inner.publishing(pubsub, topic)?;
+    let raw = options::raw_payload(&request.metadata).map_err(|why| error::bad_metadata(pubsub, &why))?;
+    let text = json::text(&request.body);
+    let unreadable = |why: JsonError| error::unreadable_entries(pubsub, topic, &why.to_string());
+    let values = json::array(&text).map_err(unreadable)?;
+    let fields = values.into_iter().map(Fields::read).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut ids = BTreeSet::new();
+    let mut entries = Vec::with_capacity(fields.len());
+    for Fields { id, event, content_type, metadata } in fields {
+        if id.is_empty() || !ids.insert(id.clone()) {
+            let why = format!("entryId is duplicated or not present for entry: {id}");
+            return Err(error::bad_entry(pubsub, topic, &why));
+        }
+        let metadata = merged(&request.metadata, metadata);
+        let body = event_bytes(event, &content_type)
+            .map_err(|why| error::bad_entry(pubsub, topic, &format!("entry {id}: {why}")))?;
+        let data = if raw {
+            body.into_owned()
+        } else {
+            // Each entry has a span of its own.
+            let trace = request.trace.child(inner.runtime.host());
+            enclose(inner, site, &Addressed { pubsub, topic, trace: &trace }, &body, &content_type, &metadata)?
+        };
+        entries.push(Entry { id, message: Message { topic: topic.to_owned(), data, metadata } });
+    }
+    Ok(entries)
+}
+
+/// An entry as it was sent.
+struct Fields<'a> {
+    id: String,
+    event: Option<&'a RawValue>,
+    content_type: Cow<'a, str>,
+    metadata: Option<Metadata>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(value: &'a RawValue) -> Result<Self, JsonError> {
+        let fields = RawObject::of(value, "an entry")?;
+        Ok(Self {
+            id: fields.string("entryId")?.unwrap_or_default().into_owned(),
+            event: fields.get("event"),
+            content_type: fields.string("contentType")?.unwrap_or_default(),
+            metadata: fields.string_map("metadata")?,
+        })
+    }
+}
+
+/// The request's metadata reaches only entries that have some of their own, which then goes first, as in daprd.
+fn merged(of_request: &Metadata, own: Option<Metadata>) -> Metadata {
+    let Some(own) = own else { return Metadata::new() };
+    let mut all = of_request.clone();
+    all.extend(own);
+    all
+}
+
+/// The bytes that an entry's event stands for.
+fn event_bytes<'a>(event: Option<&'a RawValue>, content_type: &str) -> Result<Cow<'a, [u8]>, String> {
+    let media_type = media_type(content_type);
+    let event = event.ok_or("it has no event")?;
+    let text = || json::string(event, "event").map_err(|why| why.to_string());
+    if is(media_type, "application/json") || is(media_type, "application/cloudevents+json") {
+        return Ok(Cow::Borrowed(event.get().as_bytes()));
+    }
+    if is(media_type, "application/octet-stream") {
+        let text = text()?;
+        return STANDARD.decode(text.as_bytes()).map(Cow::Owned).map_err(|why| format!("event is no base64: {why}"));
+    }
+    let is_text = media_type.get(..5).is_some_and(|start| is(start, "text/"));
+    if is_text || is(media_type, "application/xml") {
+        return Ok(match text()? {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        });
+    }
+    Err(format!("contentType {content_type:?} is not supported"))
+}
+
+#[inline(never)]
+fn failed_reply(failed: &[Failed]) -> Reply {
+    let mut out = b"{\"failedEntries\":[".to_vec();
+    for (at, entry) in failed.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"{\"entryId\":" } else { b",{\"entryId\":" });
+        write_string(&mut out, &entry.id);
+        out.extend_from_slice(b",\"error\":");
+        write_string(&mut out, &entry.why);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"],\"errorCode\":\"ERR_PUBSUB_PUBLISH_MESSAGE\"}");
+    let mut reply = Reply::json(500, out.clone());
+    if let Some(first) = failed.first() {
+        let why = first.why.replace(|c: char| c.is_control(), " ");
+        let end = why.floor_char_boundary(MAX_HEADER);
+        reply = reply.with("metadata.error", why.get(..end).unwrap_or_default());
+    }
+    let fits = out.len() <= MAX_HEADER && !out.contains(&0x7f);
+    if fits { reply.with("metadata.responsedata", out) } else { reply }
+}

@@ -1,0 +1,178 @@
+//! The background flow that knows what the application subscribes to, also after it has been restarted.
+
+use super::Deliver;
+use super::block::{Inner, Table};
+use super::deliver::ToApp;
+use super::scopes::Direction;
+use super::subscription::{Declared, Subscription, merge, read_list};
+use crate::config::{AppChannel, LogLevel};
+use crate::host::{CallOutcome, HttpCall};
+use crate::http::Headers;
+use crate::runtime::{Receiver, Runtime, channel};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// How long the application may take to name its subscriptions.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pauses between questions until the application answers.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// After a delivery could not reach the application, the least time before it is asked again.
+const LOST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Asks, makes the subscriptions, and asks again each time the application was away. Ends with the block.
+pub(super) async fn follow(runtime: Runtime, block: Weak<Inner>) {
+    while let Some(answer) = ask_until_answered(&runtime, &block).await {
+        let Some(inner) = block.upgrade().filter(|inner| !inner.stopped.get()) else { return };
+        inner.app_seen.set(true);
+        inner.learn(answer);
+        let lost = inner.watch();
+        // Not kept while waiting: the block must be able to go away.
+        drop(inner);
+        if lost.await.is_none() {
+            return;
+        }
+        runtime.sleep(LOST_PAUSE).await;
+    }
+}
+
+/// What the application says about its subscriptions.
+enum Answer {
+    List(Vec<Declared>),
+    /// It answered, but not with a list; what was known before stays.
+    Unreadable(String),
+}
+
+/// `None` if the block has gone or reads no more events.
+async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<Answer> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let inner = block.upgrade().filter(|inner| !inner.stopped.get())?;
+        let call = question(&inner.app_id, inner.app.as_ref()?);
+        drop(inner);
+        if let Ok(outcome) = runtime.call(&call)
+            && let CallOutcome::Answered { status, body, .. } = outcome.await
+        {
+            return Some(read_answer(status, &body));
+        }
+        runtime.sleep(pause).await;
+        pause = LAST_PAUSE.min(pause * 2);
+    }
+}
+
+fn question(app_id: &str, app: &AppChannel) -> HttpCall {
+    let headers = Headers::new()
+        .with(":method", "GET")
+        .with(":path", "/dapr/subscribe")
+        .with(":authority", app.authority.as_bytes())
+        .with("content-type", "application/json")
+        .with("dapr-app-id", app_id);
+    HttpCall { cluster: app.cluster.clone(), headers, body: Vec::new(), timeout: ASK_TIMEOUT }
+}
+
+fn read_answer(status: u16, body: &[u8]) -> Answer {
+    match status {
+        200 => read_list(body).map_or_else(|why| Answer::Unreadable(why.to_string()), Answer::List),
+        404 => Answer::List(Vec::new()),
+        other => Answer::Unreadable(format!("status {other}")),
+    }
+}
+
+impl Inner {
+    /// Tells [`follow`] that the application could not be reached.
+    pub(super) fn app_is_lost(&self) {
+        let watch = self.app_lost.borrow_mut().take();
+        if let Some(watch) = watch {
+            watch.send(());
+        }
+    }
+
+    fn watch(&self) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        *self.app_lost.borrow_mut() = Some(sender);
+        receiver
+    }
+
+    fn learn(self: &Rc<Self>, answer: Answer) {
+        match answer {
+            Answer::List(list) => *self.named.borrow_mut() = list,
+            Answer::Unreadable(why) => {
+                self.log(LogLevel::Error, "the answer to GET /dapr/subscribe is no list of subscriptions", &why);
+            }
+        }
+        let merged = merge(&self.configured, self.named.borrow().clone());
+        let is_known = self.table.borrow().declared.as_ref() == Some(&merged);
+        if !is_known {
+            let table = self.tabulate(merged);
+            let before = std::mem::replace(&mut *self.table.borrow_mut(), table);
+            self.subscribe(&before);
+        }
+    }
+
+    /// Sorts out what cannot be served; each of those has a line in the log.
+    fn tabulate(&self, declared: Vec<Declared>) -> Table {
+        let mut table = Table::default();
+        for one in &declared {
+            match &one.checked {
+                Ok(subscription) => {
+                    let subscription = Rc::new(subscription.clone());
+                    table.usable.push(Rc::clone(&subscription));
+                    self.route(&mut table, subscription);
+                }
+                Err(why) => self.refuse(LogLevel::Error, &one.pubsub, &one.topic, why),
+            }
+        }
+        table.declared = Some(declared);
+        table
+    }
+
+    fn route(&self, table: &mut Table, subscription: Rc<Subscription>) {
+        let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
+        let Some(site) = self.sites.get(pubsub) else {
+            return self.refuse(LogLevel::Error, pubsub, topic, "no such pubsub component is configured");
+        };
+        if !site.allows(topic, Direction::Subscribe) {
+            return self.refuse(LogLevel::Warn, pubsub, topic, "the component's scopes do not allow it to this app id");
+        }
+        let unheard = subscription.dead_letter_topic.as_ref().filter(|dead| !site.allows(dead, Direction::Publish));
+        if let Some(dead) = unheard {
+            let what = format!("topic {topic} of pubsub {pubsub} has no use of its dead-letter topic {dead}");
+            self.log(LogLevel::Error, &what, "the component's scopes do not let this app id publish there");
+        }
+        let at_broker = site.broker_topic(topic);
+        table.routed.entry(pubsub.clone()).or_default().insert(at_broker, subscription);
+    }
+
+    #[inline(never)]
+    fn refuse(&self, level: LogLevel, pubsub: &str, topic: &str, why: &str) {
+        let what = format!("no subscription to topic {topic} of pubsub {pubsub}");
+        self.log(level, &what, why);
+    }
+
+    /// Tells each broker whose topics are others than before.
+    fn subscribe(self: &Rc<Self>, before: &Table) {
+        for (name, site) in &self.sites {
+            let topics = self.table.borrow().topics(name);
+            if topics != before.topics(name) {
+                let count = topics.len();
+                let deliver: Rc<dyn Deliver> = Rc::new(ToApp::new(name, self));
+                site.broker.subscribe(topics, deliver);
+                let id = &self.app_id;
+                self.runtime.log(
+                    LogLevel::Info,
+                    format_args!("component=pubsub app={id} what=\"subscribed\" pubsub={name} topics={count}"),
+                );
+            }
+        }
+    }
+}
+
+impl Table {
+    fn topics(&self, pubsub: &str) -> Vec<String> {
+        self.routed.get(pubsub).map(BTreeMap::keys).into_iter().flatten().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! What an application subscribes to (`dapr-api` 2.7): declared in resources, or named by the application itself.
+
+use super::options::{self, Metadata};
+use crate::config;
+use crate::json::{self, JsonError, RawObject};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// Longest path of a route, in bytes.
+const MAX_PATH: usize = 2048;
+
+/// Who declared a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A `Subscription` resource.
+    Declarative,
+    /// The application, at `GET /dapr/subscribe`.
+    Programmatic,
+}
+
+/// A subscription that can be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) pubsub: String,
+    /// As the application names it.
+    pub(crate) topic: String,
+    /// Path in the application; begins with `/`.
+    pub(crate) path: String,
+    pub(crate) metadata: Metadata,
+    /// Whether stored bytes are wrapped in a new envelope.
+    pub(crate) raw: bool,
+    pub(crate) dead_letter_topic: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+impl Subscription {
+    /// An entry of `subscriptions` of `/v1.0/metadata`; empty members are left out.
+    #[inline(never)]
+    pub(crate) fn to_json(&self) -> Value {
+        let text = |text: &str| Value::String(text.to_owned());
+        let mut entry = Map::new();
+        entry.insert("pubsubname".to_owned(), text(&self.pubsub));
+        entry.insert("topic".to_owned(), text(&self.topic));
+        if !self.metadata.is_empty() {
+            let members = self.metadata.iter().map(|(name, value)| (name.clone(), text(value)));
+            entry.insert("metadata".to_owned(), Value::Object(members.collect()));
+        }
+        let rule = [("match".to_owned(), text("")), ("path".to_owned(), text(&self.path))];
+        entry.insert("rules".to_owned(), Value::Array(vec![Value::Object(rule.into_iter().collect())]));
+        if let Some(topic) = &self.dead_letter_topic {
+            entry.insert("deadLetterTopic".to_owned(), text(topic));
+        }
+        let origin = match self.origin {
+            Origin::Declarative => "DECLARATIVE",
+            Origin::Programmatic => "PROGRAMMATIC",
+        };
+        entry.insert("type".to_owned(), text(origin));
+        Value::Object(entry)
+    }
+}
+
+/// A subscription as it was declared: one that can be served, or why it cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) pubsub: String,
+    pub(crate) topic: String,
+    pub(crate) checked: Result<Subscription, String>,
+}
+
+/// What both forms of declaration have in common.
+struct Raw {
+    pubsub: String,
+    topic: String,
+    /// Conditions and paths in order.
+    rules: Vec<(String, String)>,
+    metadata: Metadata,
+    dead_letter_topic: Option<String>,
+    bulk: bool,
+    origin: Origin,
+}
+
+impl Declared {
+    /// From the plugin configuration.
+    pub(crate) fn from_config(declared: &config::Subscription) -> Self {
+        let rules = declared.routes.rules.iter().map(|rule| (rule.condition.clone(), rule.path.clone()));
+        let default = declared.routes.default.iter().map(|path| (String::new(), path.clone()));
+        Self::check(Raw {
+            pubsub: declared.pubsubname.clone(),
+            topic: declared.topic.clone(),
+            rules: rules.chain(default).collect(),
+            metadata: declared.metadata.clone(),
+            dead_letter_topic: declared.dead_letter_topic.clone(),
+            bulk: false,
+            origin: Origin::Declarative,
+        })
+    }
+
+    fn check(raw: Raw) -> Self {
+        let (pubsub, topic) = (raw.pubsub.clone(), raw.topic.clone());
+        Self { pubsub, topic, checked: check(raw) }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.pubsub == other.pubsub && self.topic == other.topic
+    }
+}
+
+/// Reads the answer to `GET /dapr/subscribe`: a JSON array, or nothing.
+///
+/// # Errors
+/// The answer is no such array; the message names the member at fault.
+#[inline(never)]
+pub(crate) fn read_list(body: &[u8]) -> Result<Vec<Declared>, JsonError> {
+    let text = json::text(body);
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    json::array(&text)?.into_iter().map(read_one).collect()
+}
+
+#[inline(never)]
+fn read_one(value: &RawValue) -> Result<Declared, JsonError> {
+    let fields = RawObject::of(value, "a subscription")?;
+    let text = |name: &str| fields.string(name).map(|text| text.unwrap_or_default().into_owned());
+    let bulk = match fields.object("bulkSubscribe")? {
+        Some(bulk) => bulk.boolean("enabled")?.unwrap_or(false),
+        None => false,
+    };
+    Ok(Declared::check(Raw {
+        pubsub: text("pubsubname")?,
+        topic: text("topic")?,
+        rules: read_rules(&fields)?,
+        metadata: fields.string_map("metadata")?.unwrap_or_default(),
+        dead_letter_topic: Some(text("deadLetterTopic")?),
+        bulk,
+        origin: Origin::Programmatic,
+    }))
+}
+
+/// The rules in order, then `routes.default`, or `route` if there is no default.
+fn read_rules(fields: &RawObject<'_>) -> Result<Vec<(String, String)>, JsonError> {
+    let mut rules = Vec::new();
+    let mut default = String::new();
+    if let Some(routes) = fields.object("routes")? {
+        for rule in routes.array("rules")? {
+            let rule = RawObject::of(rule, "routes.rules")?;
+            let text = |name: &str| rule.string(name).map(|text| text.unwrap_or_default().into_owned());
+            rules.push((text("match")?, text("path")?));
+        }
+        default = routes.string("default")?.unwrap_or_default().into_owned();
+    }
+    if default.is_empty() {
+        default = fields.string("route")?.unwrap_or_default().into_owned();
+    }
+    if !default.is_empty() {
+        rules.push((String::new(), default));
+    }
+    Ok(rules)
+}
+
+#[inline(never)]
+fn check(raw: Raw) -> Result<Subscription, String> {
+    if raw.pubsub.is_empty() || raw.topic.is_empty() {
+        return Err("it needs a pubsubname and a topic".to_owned());
+    }
+    if raw.bulk {
+        return Err(
+            "bulkSubscribe.enabled is not supported by this release; remove it to get events one by one".to_owned()
+        );
+    }
+    // A condition behind an unconditional rule would never be asked; refused too, since nobody writes it on purpose.
+    if let Some((condition, _)) = raw.rules.iter().find(|(condition, _)| !condition.trim().is_empty()) {
+        return Err(format!(
+            "the condition `match: {condition}` is not supported by this release; use one path for the topic"
+        ));
+    }
+    let Some((_, path)) = raw.rules.into_iter().next() else {
+        return Err("it has no route".to_owned());
+    };
+    Ok(Subscription {
+        path: checked_path(path)?,
+        raw: options::raw_payload(&raw.metadata)?,
+        dead_letter_topic: raw.dead_letter_topic.filter(|topic| !topic.is_empty()),
+        pubsub: raw.pubsub,
+        topic: raw.topic,
+        metadata: raw.metadata,
+        origin: raw.origin,
+    })
+}
+
+fn checked_path(path: String) -> Result<String, String> {
+    let is_sound = path.len() <= MAX_PATH && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if !is_sound || path.is_empty() {
+        return Err(format!(
+            "the path {path:?} cannot be called; it must be 1 to {MAX_PATH} characters of a URL's path"
+        ));
+    }
+    Ok(if path.starts_with('/') { path } else { format!("/{path}") })
+}
+
+/// One list of both origins: the application's own word replaces a resource for the same broker and topic; of
+/// resources the first counts, of the application's the last.
+pub(crate) fn merge(configured: &[Declared], programmatic: Vec<Declared>) -> Vec<Declared> {
+    let mut all: Vec<Declared> = Vec::with_capacity(configured.len() + programmatic.len());
+    for declared in configured {
+        if !all.iter().any(|known| known.is_same(declared)) {
+            all.push(declared.clone());
+        }
+    }
+    for declared in programmatic {
+        match all.iter_mut().find(|known| known.is_same(&declared)) {
+            Some(known) => *known = declared,
+            None => all.push(declared),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

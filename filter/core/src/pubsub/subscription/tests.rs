@@ -1,0 +1,116 @@
+use super::*;
+use serde_json::json;
+
+fn read(list: Value) -> Vec<Declared> {
+    read_list(list.to_string().as_bytes()).unwrap()
+}
+
+fn one(entry: Value) -> Result<Subscription, String> {
+    read(json!([entry])).remove(0).checked
+}
+
+fn path(entry: Value) -> String {
+    one(entry).unwrap().path
+}
+
+fn configured(entry: Value) -> Declared {
+    Declared::from_config(&serde_json::from_value(entry).unwrap())
+}
+
+#[test]
+fn both_styles_of_route_are_read_and_the_default_beats_the_old_one() {
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "route": "/x"})), "/x");
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "routes": {"default": "/z"}, "route": "/x"})), "/z");
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "routes": {"default": ""}, "route": "/x"})), "/x");
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "routes": null, "route": "/x"})), "/x");
+    let rules = json!([{"match": " ", "path": "/first"}, {"path": "/second"}]);
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules, "default": "/z"}})), "/first");
+}
+
+#[test]
+fn every_member_is_read_whatever_the_case_of_its_name() {
+    let entry = json!({"PubsubName": "p", "Topic": "t", "Route": "x?y=1", "Metadata": {"rawPayload": "true", "k": "v"},
+        "DeadLetterTopic": "d", "bulkSubscribe": {"enabled": false, "maxMessagesCount": 5}, "unknown": {}});
+    let metadata = Metadata::from([("rawPayload".into(), "true".into()), ("k".into(), "v".into())]);
+    let expected = Subscription {
+        pubsub: "p".into(),
+        topic: "t".into(),
+        path: "/x?y=1".into(),
+        metadata,
+        raw: true,
+        dead_letter_topic: Some("d".into()),
+        origin: Origin::Programmatic,
+    };
+    assert_eq!(one(entry), Ok(expected));
+}
+
+#[test]
+fn conditions_and_bulk_are_refused_by_name() {
+    let rules = json!([{"match": "event.type == \"x\"", "path": "/x"}]);
+    let why = one(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules, "default": "/z"}})).unwrap_err();
+    assert!(why.contains("match: event.type == \"x\""), "{why}");
+    let why =
+        one(json!({"pubsubname": "p", "topic": "t", "route": "/x", "bulkSubscribe": {"enabled": true}})).unwrap_err();
+    assert!(why.contains("bulkSubscribe.enabled"), "{why}");
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_alone() {
+    let list = read(json!([
+        {"pubsubname": "p", "topic": "none"},
+        {"pubsubname": "p", "route": "/x"},
+        {"topic": "t", "route": "/x"},
+        {"pubsubname": "p", "topic": "raw", "route": "/x", "metadata": {"rawPayload": "maybe"}},
+        {"pubsubname": "p", "topic": "good", "route": "/x"},
+    ]));
+    let sound: Vec<_> = list.iter().map(|declared| declared.checked.is_ok()).collect();
+    assert_eq!(sound, [false, false, false, false, true]);
+}
+
+#[test]
+fn a_path_that_cannot_be_called_is_refused() {
+    for path in ["/a b", "/a\r\nx: y", "/a#b", "/é", "/\u{0}", &format!("/{}", "a".repeat(MAX_PATH))] {
+        assert!(one(json!({"pubsubname": "p", "topic": "t", "route": path})).is_err(), "{path:?}");
+    }
+    assert_eq!(path(json!({"pubsubname": "p", "topic": "t", "route": "events/in"})), "/events/in");
+}
+
+#[test]
+fn an_empty_or_null_list_is_no_subscription_and_anything_else_an_error() {
+    for body in ["", " \n", "null", "[]"] {
+        assert_eq!(read_list(body.as_bytes()), Ok(Vec::new()), "{body:?}");
+    }
+    for body in ["{}", "<html>", "[1]", r#"[{"topic":5}]"#, r#"[{"topic":"t","routes":[]}]"#] {
+        assert!(read_list(body.as_bytes()).is_err(), "{body:?}");
+    }
+    assert_eq!(read_list(br#"[{"topic":5}]"#).unwrap_err().to_string(), "topic must be a string");
+}
+
+#[test]
+fn of_the_applications_own_the_last_counts_and_replaces_a_resource() {
+    let resources = [
+        configured(json!({"pubsubname": "p", "topic": "t", "routes": {"default": "/resource"}})),
+        configured(json!({"pubsubname": "p", "topic": "u", "routes": {"default": "/u1"}})),
+        configured(json!({"pubsubname": "p", "topic": "u", "routes": {"default": "/u2"}})),
+    ];
+    let named = read(json!([
+        {"pubsubname": "p", "topic": "t", "route": "/first"},
+        {"pubsubname": "q", "topic": "t", "route": "/q"},
+        {"pubsubname": "p", "topic": "t", "route": "/last"},
+    ]));
+    let merged = merge(&resources, named);
+    let paths: Vec<_> = merged.iter().map(|declared| declared.checked.as_ref().unwrap().path.as_str()).collect();
+    assert_eq!(paths, ["/last", "/u1", "/q"]);
+}
+
+#[test]
+fn a_subscription_is_shown_as_daprs_metadata_shows_it() {
+    let declared = configured(json!({"pubsubname": "p", "topic": "t", "routes": {"default": "/x"},
+        "deadLetterTopic": "d", "metadata": {"rawPayload": "false"}}));
+    let shown = json!({"pubsubname": "p", "topic": "t", "metadata": {"rawPayload": "false"},
+        "rules": [{"match": "", "path": "/x"}], "deadLetterTopic": "d", "type": "DECLARATIVE"});
+    assert_eq!(declared.checked.unwrap().to_json(), shown);
+    let shown =
+        json!({"pubsubname": "p", "topic": "t", "rules": [{"match": "", "path": "/x"}], "type": "PROGRAMMATIC"});
+    assert_eq!(one(json!({"pubsubname": "p", "topic": "t", "route": "/x"})).unwrap().to_json(), shown);
+}
