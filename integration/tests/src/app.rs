@@ -11,7 +11,7 @@ use crate::{ports, wait};
 use script::{Script, State};
 use serde_json::Value;
 use server::Server;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An HTTP server on a port of its own. What no script answers is answered 404.
 pub struct TestApp {
@@ -47,14 +47,19 @@ impl TestApp {
 
     /// Ends the server with all its connections, as a crash does. Scripts and memory stay.
     pub fn crash(&self) {
-        if let Some(server) = self.server.lock().expect("no holder panics").take() {
+        if let Some(server) = self
+            .server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             server.end();
         }
     }
 
     /// Listens, if it does not.
     pub fn resume(&self) {
-        let mut server = self.server.lock().expect("no holder panics");
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if server.is_none() {
             *server = Some(Server::start(self.port, self.state.clone()));
         }
@@ -80,6 +85,11 @@ impl TestApp {
         self.state.fallback(Arc::new(answer));
     }
 
+    /// Reads the requests to `path` and closes the connection without an answer.
+    pub fn hangs_up_on(&self, path: &str) {
+        self.state.script(path, Script::HangUp);
+    }
+
     /// Lets the test itself drive the requests to `path`, both their bodies included.
     #[must_use]
     pub fn on_stream(&self, path: &str) -> Streams {
@@ -97,6 +107,12 @@ impl TestApp {
     #[must_use]
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.seen(path)
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn all_seen(&self) -> Vec<Seen> {
+        self.state.all_seen()
     }
 
     /// Waits until there were `count` requests to `path` and gives them.

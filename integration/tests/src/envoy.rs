@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -51,7 +51,8 @@ impl EnvoyProcess {
         fs::write(&file, serde_json::to_vec_pretty(&bootstrap).expect("JSON"))
             .expect("the bootstrap can be written");
         let log = File::create(folder.path().join("envoy.log")).expect("a log file");
-        let process = Command::new(env::envoy())
+        let mut command = Command::new(env::envoy());
+        command
             .arg("--config-path")
             .arg(&file)
             .arg("--admin-address-path")
@@ -61,20 +62,13 @@ impl EnvoyProcess {
                 "--concurrency",
                 &workers.to_string(),
             ])
-            .args([
-                "--log-level",
-                "warning",
-                "--component-log-level",
-                "wasm:info,config:info",
-                "--log-format",
-                log::FORMAT,
-            ])
+            .args(["--log-level", "warning", "--log-format", log::FORMAT])
+            .args(["--component-log-level", "wasm:info,config:info"])
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("Envoy can be started");
+            .stderr(log);
+        let process = spawn(command);
         let envoy = Self {
             process: Mutex::new(process),
             admin: Admin::default(),
@@ -221,6 +215,29 @@ impl EnvoyProcess {
             "Envoy did not end within {STOP:?} after SIGTERM; killed: {killed:?}"
         ))
     }
+}
+
+/// Starts a program from a thread that lives as long as the tests. Envoy asks the kernel for SIGTERM when its parent
+/// dies, and the kernel takes the thread that started it for the parent; a test's thread ends too early.
+fn spawn(command: Command) -> Child {
+    type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
+    static STARTER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (orders, queue) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, started) in queue {
+                // The test that asked may have failed meanwhile.
+                let _nobody_waits = started.send(command.spawn());
+            }
+        });
+        orders
+    });
+    let (started, child) = mpsc::channel();
+    starter.send((command, started)).expect("the thread lives");
+    child
+        .recv()
+        .expect("the thread answers")
+        .expect("Envoy can be started")
 }
 
 impl Drop for EnvoyProcess {

@@ -10,7 +10,7 @@ use crate::{env, ports, wait};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -275,7 +275,7 @@ impl Mesh {
             .as_ref()
             .expect("the mesh has a Redis")
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts other listeners in place of the present ones, as a control plane does.

@@ -1,5 +1,12 @@
 //! The harness itself, on an Envoy without the module: what it shows has to be what was sent.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use serde_json::{Value, json};
 use weft_tests::app::{Reply, TestApp};
 use weft_tests::client;

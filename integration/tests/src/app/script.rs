@@ -4,7 +4,7 @@ use super::stream::Opener;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One request that reached the application.
@@ -135,6 +135,7 @@ pub(super) enum Script {
     Turns(Arc<Mutex<VecDeque<Reply>>>),
     Call(Answer),
     Stream(Opener),
+    HangUp,
 }
 
 impl Script {
@@ -156,49 +157,74 @@ impl State {
     pub(super) fn script(&self, path: &str, script: Script) {
         self.scripts
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
             .insert(path.to_owned(), script);
     }
 
     pub(super) fn fallback(&self, answer: Answer) {
-        *self.fallback.lock().expect("no holder panics") = Some(answer);
+        *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 
     pub(super) fn seen(&self, path: &str) -> Vec<Seen> {
-        let seen = self.seen.lock().expect("no holder panics");
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.iter()
             .filter(|it| it.path() == path)
             .cloned()
             .collect()
     }
 
+    pub(super) fn all_seen(&self) -> Vec<Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     pub(super) fn remember(&self, seen: Seen) {
-        self.seen.lock().expect("no holder panics").push(seen);
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(seen);
     }
 
     pub(super) fn opener(&self, path: &str) -> Option<Opener> {
-        match self.scripts.lock().expect("no holder panics").get(path) {
+        match self
+            .scripts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(path)
+        {
             Some(Script::Stream(opener)) => Some(opener.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn reply(&self, seen: &Seen) -> Reply {
+    /// The answer, or nothing where the application hangs up.
+    pub(super) fn reply(&self, seen: &Seen) -> Option<Reply> {
         let script = self
             .scripts
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
             .get(seen.path())
             .cloned();
         match script {
-            Some(Script::Turns(replies)) => next(&mut replies.lock().expect("no holder panics")),
-            Some(Script::Call(answer)) => answer(seen),
-            Some(Script::Stream(_)) => Reply::status(500),
-            None => {
-                let fallback = self.fallback.lock().expect("no holder panics").clone();
-                fallback.map_or_else(|| Reply::status(404), |answer| answer(seen))
-            }
+            Some(Script::Turns(replies)) => Some(next(
+                &mut replies.lock().unwrap_or_else(PoisonError::into_inner),
+            )),
+            Some(Script::Call(answer)) => Some(answer(seen)),
+            Some(Script::Stream(_)) => Some(Reply::status(500)),
+            Some(Script::HangUp) => None,
+            None => Some(self.unscripted(seen)),
         }
+    }
+
+    fn unscripted(&self, seen: &Seen) -> Reply {
+        let fallback = self
+            .fallback
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        fallback.map_or_else(|| Reply::status(404), |answer| answer(seen))
     }
 }
 

@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +54,7 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
     socket.set_nodelay(true).expect("a connected socket");
     let service = service_fn(move |request| {
         let state = state.clone();
-        async move { Ok::<_, Infallible>(answer(request, &state).await) }
+        async move { answer(request, &state).await.ok_or(HangUp) }
     });
     // A peer that goes away is no fault of the application.
     let _gone = http1::Builder::new()
@@ -62,7 +62,19 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
         .await;
 }
 
-async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
+/// The application closes the connection in place of an answer.
+#[derive(Debug)]
+struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the script says to hang up")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Body>> {
     let (head, mut body) = request.into_parts();
     let mut seen = Seen {
         method: head.method.as_str().to_owned(),
@@ -81,7 +93,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
     };
     if let Some(opener) = state.opener(seen.path()) {
         state.remember(seen.clone());
-        return stream::open(&opener, seen, body);
+        return Some(stream::open(&opener, seen, body));
     }
     let mut whole = BytesMut::new();
     seen.complete = loop {
@@ -94,9 +106,9 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
     seen.body = whole.freeze();
     seen.at = Instant::now();
     state.remember(seen.clone());
-    let reply = state.reply(&seen);
+    let reply = state.reply(&seen)?;
     tokio::time::sleep(reply.delay).await;
-    response(reply)
+    Some(response(reply))
 }
 
 fn response(reply: Reply) -> Response<Body> {

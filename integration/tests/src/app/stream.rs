@@ -9,8 +9,8 @@ use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
 use hyper::Response;
 use hyper::body::Incoming;
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc as async_mpsc;
 
 /// Hands a request over to the test.
@@ -28,7 +28,7 @@ impl Streams {
     pub fn next(&self) -> OpenStream {
         self.0
             .lock()
-            .expect("no holder panics")
+            .unwrap_or_else(PoisonError::into_inner)
             .recv_timeout(SOON)
             .expect("a request comes")
     }

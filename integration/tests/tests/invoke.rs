@@ -1,0 +1,31 @@
+//! Service invocation as applications see it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use weft_tests::mesh::Mesh;
+use weft_tests::shared::Meshes;
+
+#[path = "invoke/errors.rs"]
+mod errors;
+#[path = "invoke/headers.rs"]
+mod headers;
+#[path = "invoke/paths.rs"]
+mod paths;
+#[path = "invoke/streams.rs"]
+mod streams;
+#[path = "invoke/target.rs"]
+mod target;
+
+static MESHES: Meshes = Meshes::new(|workers| {
+    Mesh::builder()
+        .workers(workers)
+        .app("orders")
+        .app("warehouse")
+        .dead_app("ghost")
+        .start()
+});
