@@ -57,17 +57,9 @@ impl Api {
 }
 
 impl Context for Api {
-    fn on_http_call_response(
-        &mut self,
-        token: u32,
-        headers: usize,
-        body_size: usize,
-        _trailers: usize,
-    ) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
-        self.app
-            .runtime()
-            .on_call_answer(CallId(token), crate::root::call_outcome(headers, body_size));
+        self.app.runtime().on_call_answer(CallId(token), crate::root::call_outcome(headers, body_size));
         self.run();
     }
 }
@@ -89,9 +81,7 @@ impl HttpContext for Api {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         host::enter(self.id);
-        let step = self
-            .exchange
-            .request_trailers(|| host::read_body(BufferType::HttpRequestBody, usize::MAX));
+        let step = self.exchange.request_trailers(|| host::read_body(BufferType::HttpRequestBody, usize::MAX));
         self.apply(step)
     }
 
@@ -101,11 +91,7 @@ impl HttpContext for Api {
             return Action::Continue;
         }
         let headers = host::read_headers(MapType::HttpResponseHeaders);
-        apply_response(
-            self.id,
-            self.exchange
-                .response_head(&headers, host::response_code_details),
-        )
+        apply_response(self.id, self.exchange.response_head(&headers, host::response_code_details))
     }
 
     fn on_log(&mut self) {

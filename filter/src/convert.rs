@@ -12,10 +12,7 @@ pub fn headers(fields: Vec<(String, Bytes)>) -> Headers {
 /// Fields that the SDK can take as text. Values that are not UTF-8 cannot be passed and are left out; the core
 /// builds none.
 pub fn text_fields(headers: &Headers) -> Vec<(&str, &str)> {
-    headers
-        .iter()
-        .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
-        .collect()
+    headers.iter().filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?))).collect()
 }
 
 /// Severity as the SDK names it.
@@ -30,8 +27,5 @@ pub fn level(level: LogLevel) -> SdkLevel {
 
 /// A status from the decimal text of `:status`; 0 if there is none.
 pub fn status(headers: &Headers) -> u16 {
-    headers
-        .text(":status")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
+    headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0)
 }

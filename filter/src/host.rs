@@ -11,8 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 use weft_core::host::{
-    CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget,
-    Time,
+    CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
 use weft_core::http::{Headers, Reply};
 use weft_core::invoke::Edits;
@@ -59,10 +58,7 @@ pub struct Proxy {
 impl Proxy {
     /// For the root context of that number.
     pub fn new(root: u32) -> Self {
-        Self {
-            root,
-            queues: RefCell::default(),
-        }
+        Self { root, queues: RefCell::default() }
     }
 
     /// Takes everything from a shared queue; gives the channel's name if this root listens to it.
@@ -75,10 +71,7 @@ impl Proxy {
     pub fn done(&self) {
         let ended = as_context(self.root, hostcalls::done);
         if ended.is_none_or(|result| result.is_err()) {
-            self.log(
-                LogLevel::Warn,
-                "component=filter what=\"could not end the root context\"",
-            );
+            self.log(LogLevel::Warn, "component=filter what=\"could not end the root context\"");
         }
     }
 }
@@ -91,10 +84,7 @@ impl Host for Proxy {
 
     fn fill_random(&self, buffer: &mut [u8]) {
         if getrandom::fill(buffer).is_err() {
-            self.log(
-                LogLevel::Error,
-                "component=filter what=\"the proxy gives no random bytes\"",
-            );
+            self.log(LogLevel::Error, "component=filter what=\"the proxy gives no random bytes\"");
         }
     }
 
@@ -116,29 +106,19 @@ impl Host for Proxy {
     fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError> {
         let body = (!call.body.is_empty()).then_some(call.body.as_slice());
         let timeout = call.timeout.max(Duration::from_millis(1));
-        hostcalls::dispatch_http_call(
-            &call.cluster,
-            convert::text_fields(&call.headers),
-            body,
-            Vec::new(),
-            timeout,
-        )
-        .map(CallId)
-        .map_err(refusal)
-    }
-
-    fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError> {
-        hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, Vec::new())
-            .map(TcpId)
+        hostcalls::dispatch_http_call(&call.cluster, convert::text_fields(&call.headers), body, Vec::new(), timeout)
+            .map(CallId)
             .map_err(refusal)
     }
 
+    fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError> {
+        hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, Vec::new()).map(TcpId).map_err(refusal)
+    }
+
     fn tcp_send(&self, id: TcpId, bytes: &[u8]) -> Result<(), HostError> {
-        as_context(self.root, || {
-            hostcalls::send_grpc_stream_message(id.0, Some(bytes), false)
-        })
-        .unwrap_or(Err(Status::NotFound))
-        .map_err(|_| HostError::Gone)
+        as_context(self.root, || hostcalls::send_grpc_stream_message(id.0, Some(bytes), false))
+            .unwrap_or(Err(Status::NotFound))
+            .map_err(|_| HostError::Gone)
     }
 
     fn tcp_close(&self, id: TcpId) {
@@ -148,9 +128,7 @@ impl Host for Proxy {
 
     fn shared_get(&self, key: &str) -> (Option<Vec<u8>>, SharedVersion) {
         match hostcalls::get_shared_data(key) {
-            Ok((value, Some(version))) => {
-                (Some(value.unwrap_or_default()), SharedVersion::At(version))
-            }
+            Ok((value, Some(version))) => (Some(value.unwrap_or_default()), SharedVersion::At(version)),
             Ok((_, None)) | Err(_) => (None, SharedVersion::Absent),
         }
     }
@@ -177,9 +155,7 @@ impl Host for Proxy {
     }
 
     fn set_tick(&self, after: Option<Duration>) {
-        let _ = as_context(self.root, || {
-            hostcalls::set_tick_period(after.unwrap_or(Duration::ZERO))
-        });
+        let _ = as_context(self.root, || hostcalls::set_tick_period(after.unwrap_or(Duration::ZERO)));
     }
 }
 
@@ -199,10 +175,7 @@ pub fn read_headers(map: MapType) -> Headers {
 
 /// Up to `size` bytes of a body from its beginning.
 pub fn read_body(buffer: BufferType, size: usize) -> Vec<u8> {
-    hostcalls::get_buffer(buffer, 0, size)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+    hostcalls::get_buffer(buffer, 0, size).ok().flatten().unwrap_or_default()
 }
 
 /// Replaces `size` bytes at `start` of a body.
@@ -235,38 +208,24 @@ pub fn clear_route_cache() {
 pub fn reply(stream: StreamId, reply: &Reply) {
     let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
     as_context(stream.0, || {
-        let _ = hostcalls::send_http_response(
-            u32::from(reply.status),
-            convert::text_fields(&reply.headers),
-            body,
-        );
+        let _ = hostcalls::send_http_response(u32::from(reply.status), convert::text_fields(&reply.headers), body);
     });
 }
 
 /// Answers a gRPC request with `UNIMPLEMENTED`.
 pub fn reply_unimplemented(message: &str) {
-    let _ = hostcalls::send_grpc_response(
-        proxy_wasm::types::GrpcStatusCode::Unimplemented,
-        Some(message),
-        Vec::new(),
-    );
+    let _ = hostcalls::send_grpc_response(proxy_wasm::types::GrpcStatusCode::Unimplemented, Some(message), Vec::new());
 }
 
 /// How the answer came about, in Envoy's words, such as `via_upstream`.
 pub fn response_code_details() -> String {
-    let details = hostcalls::get_property(vec!["response", "code_details"])
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+    let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten().unwrap_or_default();
     String::from_utf8(details).unwrap_or_default()
 }
 
 /// The plugin configuration's bytes.
 pub fn plugin_configuration() -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX).ok().flatten().unwrap_or_default()
 }
 
 /// Writes one line outside of any runtime.
@@ -276,10 +235,7 @@ pub fn log(level: LogLevel, line: &str) {
 
 /// The plugin's `root_id`, which names the role.
 pub fn root_id() -> String {
-    let id = hostcalls::get_property(vec!["plugin_root_id"])
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+    let id = hostcalls::get_property(vec!["plugin_root_id"]).ok().flatten().unwrap_or_default();
     String::from_utf8(id).unwrap_or_default()
 }
 

@@ -20,12 +20,7 @@ pub struct Inbound {
 impl Inbound {
     /// For the request of that number.
     pub fn new(config: Rc<PluginConfig>, app: Rc<App>, id: u32) -> Self {
-        Self {
-            config,
-            app,
-            id,
-            answered: false,
-        }
+        Self { config, app, id, answered: false }
     }
 }
 
@@ -47,9 +42,6 @@ impl HttpContext for Inbound {
             return Action::Continue;
         }
         let headers = host::read_headers(MapType::HttpResponseHeaders);
-        apply_response(
-            self.id,
-            inbound::response_step(&self.config, &headers, host::response_code_details),
-        )
+        apply_response(self.id, inbound::response_step(&self.config, &headers, host::response_code_details))
     }
 }

@@ -48,11 +48,7 @@ pub struct Root {
 impl Root {
     /// A root without a role; `on_configure` gives it one.
     pub fn new(id: u32) -> Self {
-        Self {
-            id,
-            role: Role::None,
-            draining: RefCell::new(false),
-        }
+        Self { id, role: Role::None, draining: RefCell::new(false) }
     }
 
     fn app(&self) -> Option<&Rc<App>> {
@@ -88,15 +84,10 @@ impl Root {
             }
             "weft.inbound" => {
                 let app = App::callee(config, proxy, mark)?;
-                self.role = Role::Inbound {
-                    config: Rc::clone(app.shared_config()),
-                    app,
-                };
+                self.role = Role::Inbound { config: Rc::clone(app.shared_config()), app };
             }
             other => {
-                return Err(vec![format!(
-                    "root_id {other:?} is no role; use weft.api, weft.inbound or weft.tcp"
-                )]);
+                return Err(vec![format!("root_id {other:?} is no role; use weft.api, weft.inbound or weft.tcp")]);
             }
         }
         Ok(())
@@ -104,17 +95,10 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(
-        &mut self,
-        token: u32,
-        headers: usize,
-        body_size: usize,
-        _trailers: usize,
-    ) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
         if let Some(app) = self.app() {
-            app.runtime()
-                .on_call_answer(CallId(token), call_outcome(headers, body_size));
+            app.runtime().on_call_answer(CallId(token), call_outcome(headers, body_size));
         }
         self.run();
     }
@@ -169,26 +153,14 @@ impl Context for Root {
 
 /// Reads the answer to an HTTP call while its buffers are there.
 pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
-    let fields = if headers == 0 {
-        Default::default()
-    } else {
-        host::read_headers(MapType::HttpCallResponseHeaders)
-    };
+    let fields = if headers == 0 { Default::default() } else { host::read_headers(MapType::HttpCallResponseHeaders) };
     let status = crate::convert::status(&fields);
     // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
     if fields.get("x-envoy-upstream-service-time").is_none() {
         return CallOutcome::Failed { status };
     }
-    let body = if body_size == 0 {
-        Vec::new()
-    } else {
-        host::read_body(BufferType::HttpCallResponseBody, body_size)
-    };
-    CallOutcome::Answered {
-        status,
-        headers: fields,
-        body,
-    }
+    let body = if body_size == 0 { Vec::new() } else { host::read_body(BufferType::HttpCallResponseBody, body_size) };
+    CallOutcome::Answered { status, headers: fields, body }
 }
 
 impl RootContext for Root {
@@ -196,7 +168,10 @@ impl RootContext for Root {
         host::enter(self.id);
         match self.configure() {
             Ok(()) => {
-                self.run();
+                // Not now: a worker that starts has no internal listeners yet, and a call to one crashes Envoy 1.40.
+                if let Some(app) = self.app() {
+                    app.runtime().run_soon();
+                }
                 true
             }
             Err(problems) => {
@@ -240,11 +215,7 @@ impl RootContext for Root {
                 app.saw_request();
                 Some(Box::new(Api::new(Rc::clone(app), id)))
             }
-            Role::Inbound { config, app } => Some(Box::new(Inbound::new(
-                Rc::clone(config),
-                Rc::clone(app),
-                id,
-            ))),
+            Role::Inbound { config, app } => Some(Box::new(Inbound::new(Rc::clone(config), Rc::clone(app), id))),
             Role::Tcp => Some(Box::new(Tcp::new(id))),
             Role::None => None,
         }

@@ -15,10 +15,7 @@ pub struct Tcp {
 impl Tcp {
     /// For the stream of that number.
     pub fn new(id: u32) -> Self {
-        Self {
-            id,
-            frames: Frames::default(),
-        }
+        Self { id, frames: Frames::default() }
     }
 }
 
@@ -45,11 +42,7 @@ impl HttpContext for Tcp {
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         host::enter(self.id);
         // Envoy's gRPC client refuses an answer of another type; a CONNECT answer has none.
-        host::add_field(
-            MapType::HttpResponseHeaders,
-            "content-type",
-            b"application/grpc",
-        );
+        host::add_field(MapType::HttpResponseHeaders, "content-type", b"application/grpc");
         Action::Continue
     }
 

@@ -1,6 +1,8 @@
 //! The front door for HTTP: from bytes to a typed route, and the answers that need no block.
 
 pub mod path;
+#[cfg(feature = "blocks")]
+pub mod query;
 mod route;
 mod unserved;
 

@@ -39,11 +39,7 @@ impl App {
     ///
     /// # Errors
     /// Every thing in the configuration that cannot be used, one line each.
-    pub fn new(
-        config: PluginConfig,
-        host: Rc<dyn Host>,
-        mark: WorkerMark,
-    ) -> Result<Rc<Self>, Vec<String>> {
+    pub fn new(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<String>> {
         let runtime = Runtime::new(host, config.log_level);
         let blocks = Blocks::new(&config, &runtime)?;
         Self::with_blocks(config, runtime, blocks, mark)
@@ -53,11 +49,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::new`].
-    pub fn callee(
-        config: PluginConfig,
-        host: Rc<dyn Host>,
-        mark: WorkerMark,
-    ) -> Result<Rc<Self>, Vec<String>> {
+    pub fn callee(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<String>> {
         let runtime = Runtime::new(host, config.log_level);
         Self::with_blocks(config, runtime, Blocks::none(), mark)
     }
@@ -70,41 +62,21 @@ impl App {
     ) -> Result<Rc<Self>, Vec<String>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|why| vec![why])?;
         let begun = Cell::new(false);
-        Ok(Rc::new(Self {
-            config: Rc::new(config),
-            runtime,
-            sampling,
-            mark,
-            begun,
-            blocks: Rc::new(blocks),
-        }))
+        Ok(Rc::new(Self { config: Rc::new(config), runtime, sampling, mark, begun, blocks: Rc::new(blocks) }))
     }
 
     /// Looks whether this is a worker's VM and then opens links and starts pumps.
     pub fn start(self: &Rc<Self>) {
         let app = Rc::clone(self);
-        self.runtime.log(
-            LogLevel::Info,
-            format_args!(
-                "component=filter app={} what=\"configured\"",
-                self.config.app_id
-            ),
-        );
+        self.runtime
+            .log(LogLevel::Info, format_args!("component=filter app={} what=\"configured\"", self.config.app_id));
         self.runtime.spawn(Box::pin(async move {
-            if is_worker(
-                app.runtime.clone(),
-                app.mark.clone(),
-                app.config.link.clone(),
-            )
-            .await
-            {
+            if is_worker(app.runtime.clone(), app.mark.clone(), app.config.link.clone()).await {
                 app.begin();
             } else {
                 let id = &app.config.app_id;
-                app.runtime.log(
-                    LogLevel::Debug,
-                    format_args!("component=filter app={id} what=\"no worker, stays quiet\""),
-                );
+                app.runtime
+                    .log(LogLevel::Debug, format_args!("component=filter app={id} what=\"no worker, stays quiet\""));
             }
         }));
     }
@@ -114,8 +86,7 @@ impl App {
         if !self.begun.get() {
             self.begun.set(true);
             let (blocks, runtime) = (Rc::clone(&self.blocks), self.runtime.clone());
-            self.runtime
-                .spawn(Box::pin(async move { blocks.start(&runtime) }));
+            self.runtime.spawn(Box::pin(async move { blocks.start(&runtime) }));
         }
     }
 
@@ -167,10 +138,7 @@ impl App {
     }
 
     fn healthz(&self, request: &Request) -> Reply {
-        let asked = request
-            .query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("appid="));
+        let asked = request.query.split('&').find_map(|pair| pair.strip_prefix("appid="));
         if asked.is_some_and(|id| id != self.config.app_id) {
             return metadata::wrong_app_id();
         }

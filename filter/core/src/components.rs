@@ -29,11 +29,7 @@ pub struct Site {
 
 /// A value of a component's metadata, found without regard to case.
 pub fn metadata<'a>(component: &'a Component, name: &str) -> Option<&'a str> {
-    component
-        .metadata
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    component.metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// Builds a state store.
@@ -65,10 +61,7 @@ pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>
 }
 
 fn unsupported(kind: &str, _site: &Site) -> String {
-    format!(
-        "component type {kind:?} is not in this module; it has {}",
-        SUPPORTED.join(", ")
-    )
+    format!("component type {kind:?} is not in this module; it has {}", SUPPORTED.join(", "))
 }
 
 /// The component types of this module.

@@ -194,9 +194,7 @@ fn default_sampling() -> String {
 
 impl Default for Tracing {
     fn default() -> Self {
-        Self {
-            sampling_rate: default_sampling(),
-        }
+        Self { sampling_rate: default_sampling() }
     }
 }
 
@@ -230,9 +228,7 @@ fn default_max_body() -> u32 {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_body_bytes: default_max_body(),
-        }
+        Self { max_body_bytes: default_max_body() }
     }
 }
 

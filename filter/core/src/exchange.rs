@@ -37,10 +37,7 @@ enum Stage {
     /// A flow is at work; the runtime hands its answer to the shell.
     Running,
     /// An invocation is under way.
-    Forwarded {
-        app: String,
-        traceparent: Option<String>,
-    },
+    Forwarded { app: String, traceparent: Option<String> },
     /// Answered or let go; every later callback is inert.
     Settled,
 }
@@ -55,11 +52,7 @@ pub struct Exchange {
 impl Exchange {
     /// For the request of that number.
     pub fn new(app: Rc<App>, id: StreamId) -> Self {
-        Self {
-            app,
-            id,
-            stage: Stage::Fresh,
-        }
+        Self { app, id, stage: Stage::Fresh }
     }
 
     /// The request's headers are here. `ended`: there is no body.
@@ -70,9 +63,7 @@ impl Exchange {
         self.stage = Stage::Settled;
         if is_grpc(&headers) {
             let method = headers.text(":path").unwrap_or("");
-            return Step::Unimplemented(format!(
-                "method {method} is not served by this version of Weft"
-            ));
+            return Step::Unimplemented(format!("method {method} is not served by this version of Weft"));
         }
         let Some(raw_path) = headers.text(":path") else {
             return Step::Reply(bad_path());
@@ -86,15 +77,7 @@ impl Exchange {
             Route::Invoke => self.forward(&headers),
             route => {
                 let query = query.unwrap_or("").to_owned();
-                self.serve(
-                    route,
-                    Request {
-                        headers,
-                        query,
-                        body: Vec::new(),
-                    },
-                    ended,
-                )
+                self.serve(route, Request { headers, query, body: Vec::new() }, ended)
             }
         }
     }
@@ -104,10 +87,7 @@ impl Exchange {
         let trace = self.app.trace(headers);
         match invoke::plan(self.app.config(), headers, raw_path, &trace) {
             Ok(forward) => {
-                self.stage = Stage::Forwarded {
-                    app: forward.app,
-                    traceparent: trace.response_header(),
-                };
+                self.stage = Stage::Forwarded { app: forward.app, traceparent: trace.response_header() };
                 Step::Forward(forward.edits)
             }
             Err(reply) => Step::Reply(reply),
@@ -121,17 +101,11 @@ impl Exchange {
         if !route.needs_body() || ended {
             return self.start(route, request);
         }
-        let announced = request
-            .headers
-            .text("content-length")
-            .and_then(|text| text.parse::<usize>().ok());
+        let announced = request.headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
         if announced.is_some_and(|size| size > self.app.max_body()) {
             return Step::Reply(self.app.body_too_large(&route));
         }
-        self.stage = Stage::NeedsBody {
-            request: Box::new(request),
-            route,
-        };
+        self.stage = Stage::NeedsBody { request: Box::new(request), route };
         Step::Pause
     }
 
@@ -142,12 +116,7 @@ impl Exchange {
     }
 
     /// More of the body is here: `size` bytes in all since the headers. `read` gives them.
-    pub fn request_body(
-        &mut self,
-        size: usize,
-        ended: bool,
-        read: impl FnOnce() -> Vec<u8>,
-    ) -> Step {
+    pub fn request_body(&mut self, size: usize, ended: bool, read: impl FnOnce() -> Vec<u8>) -> Step {
         match &self.stage {
             Stage::NeedsBody { route, .. } if size > self.app.max_body() => {
                 let reply = self.app.body_too_large(route);
@@ -197,18 +166,12 @@ impl Exchange {
 }
 
 fn is_grpc(headers: &Headers) -> bool {
-    headers
-        .get("content-type")
-        .is_some_and(|value| value.starts_with(b"application/grpc"))
+    headers.get("content-type").is_some_and(|value| value.starts_with(b"application/grpc"))
 }
 
 #[inline(never)]
 fn bad_path() -> Reply {
-    invoke::direct_invoke(
-        500,
-        "",
-        "the request's path is not UTF-8; encode other bytes as %XX",
-    )
+    invoke::direct_invoke(500, "", "the request's path is not UTF-8; encode other bytes as %XX")
 }
 
 #[cfg(test)]

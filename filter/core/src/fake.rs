@@ -1,8 +1,7 @@
 //! A host for tests: it answers when and in which order the test likes.
 
 use crate::host::{
-    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion,
-    TcpId, TcpTarget, Time,
+    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
 use crate::http::{Headers, Reply};
 use crate::runtime::{Runtime, Scope, StreamId};
@@ -10,6 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Values that workers share, with their versions.
+type Shared = Rc<RefCell<HashMap<String, (Vec<u8>, u32)>>>;
 
 /// What the filter asked of the proxy and was not answered yet, and what it left behind.
 #[derive(Default)]
@@ -27,7 +29,7 @@ pub(crate) struct FakeHost {
     pub refuse_call: Cell<Option<HostError>>,
     pub refuse_open: Cell<Option<HostError>>,
     pub refuse_send: Cell<Option<HostError>>,
-    shared: Rc<RefCell<HashMap<String, (Vec<u8>, u32)>>>,
+    shared: Shared,
     pub notified: RefCell<Vec<String>>,
     pub listening: RefCell<Vec<String>>,
     pub log: RefCell<Vec<String>>,
@@ -42,8 +44,7 @@ impl Host for FakeHost {
 
     fn fill_random(&self, buffer: &mut [u8]) {
         for byte in buffer {
-            self.random
-                .set(self.random.get().wrapping_mul(5).wrapping_add(77));
+            self.random.set(self.random.get().wrapping_mul(5).wrapping_add(77));
             *byte = self.random.get();
         }
     }
@@ -81,19 +82,12 @@ impl Host for FakeHost {
         if !self.tcp.borrow().contains_key(&id.0) {
             return Err(HostError::Gone);
         }
-        self.sent
-            .borrow_mut()
-            .entry(id.0)
-            .or_default()
-            .extend_from_slice(bytes);
+        self.sent.borrow_mut().entry(id.0).or_default().extend_from_slice(bytes);
         Ok(())
     }
 
     fn tcp_close(&self, id: TcpId) {
-        assert!(
-            self.tcp.borrow_mut().remove(&id.0).is_some(),
-            "closed twice: {id:?}"
-        );
+        assert!(self.tcp.borrow_mut().remove(&id.0).is_some(), "closed twice: {id:?}");
     }
 
     fn shared_get(&self, key: &str) -> (Option<Vec<u8>>, SharedVersion) {
@@ -105,11 +99,7 @@ impl Host for FakeHost {
 
     fn shared_set(&self, key: &str, value: &[u8], seen: SharedVersion) -> Result<(), Conflict> {
         let mut shared = self.shared.borrow_mut();
-        let now = shared
-            .get(key)
-            .map_or(SharedVersion::Absent, |(_, version)| {
-                SharedVersion::At(*version)
-            });
+        let now = shared.get(key).map_or(SharedVersion::Absent, |(_, version)| SharedVersion::At(*version));
         if now != seen {
             return Err(Conflict);
         }
@@ -183,20 +173,9 @@ impl FakeHost {
 
     /// Answers the oldest call; panics if there is none.
     pub fn answer(&self, runtime: &Runtime, status: u16, body: &[u8]) -> HttpCall {
-        let (id, call) = self
-            .calls
-            .borrow_mut()
-            .pop_front()
-            .expect("a call to answer");
+        let (id, call) = self.calls.borrow_mut().pop_front().expect("a call to answer");
         let headers = Headers::new().with(":status", status.to_string());
-        runtime.on_call_answer(
-            id,
-            CallOutcome::Answered {
-                status,
-                headers,
-                body: body.to_vec(),
-            },
-        );
+        runtime.on_call_answer(id, CallOutcome::Answered { status, headers, body: body.to_vec() });
         call
     }
 
@@ -211,12 +190,7 @@ impl FakeHost {
 impl Drop for FakeHost {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let left = self
-                .calls
-                .borrow()
-                .iter()
-                .map(|(_, call)| call.cluster.clone())
-                .collect::<Vec<_>>();
+            let left = self.calls.borrow().iter().map(|(_, call)| call.cluster.clone()).collect::<Vec<_>>();
             assert!(left.is_empty(), "calls left unanswered: {left:?}");
         }
     }

@@ -24,31 +24,22 @@ impl Headers {
 
     /// The first value of that (lower-case) name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_slice())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
     }
 
     /// Same as [`Headers::get`], if it is UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Every value of that (lower-case) name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_slice())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_slice())
     }
 
     /// Every field.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 }
 
@@ -72,20 +63,12 @@ pub struct Reply {
 impl Reply {
     /// `204 No Content`.
     pub fn no_content() -> Self {
-        Self {
-            status: 204,
-            headers: Headers::new(),
-            body: Vec::new(),
-        }
+        Self { status: 204, headers: Headers::new(), body: Vec::new() }
     }
 
     /// A JSON body with that status.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            headers: Headers::new().with("content-type", "application/json"),
-            body: body.into(),
-        }
+        Self { status, headers: Headers::new().with("content-type", "application/json"), body: body.into() }
     }
 
     /// Appends a header field.

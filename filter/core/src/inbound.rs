@@ -7,11 +7,7 @@ use crate::invoke::Edits;
 use crate::telemetry::Trace;
 
 /// Header fields of a request that come from the caller's side and must be there at most once.
-const CALLER: &[&str] = &[
-    "dapr-caller-app-id",
-    "dapr-caller-namespace",
-    "dapr-callee-app-id",
-];
+const CALLER: &[&str] = &["dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id"];
 
 /// Changes to a request that reaches the application: whose it is, who calls (as the caller's proxy says), the trace.
 pub fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) -> Edits {
@@ -27,19 +23,17 @@ pub fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) ->
         edits.remove.push("dapr-api-token");
     }
     if headers.get("dapr-caller-app-id").is_some() {
-        edits
-            .set
-            .push(("dapr-callee-app-id", config.app_id.clone().into_bytes()));
+        edits.set.push(("dapr-callee-app-id", config.app_id.clone().into_bytes()));
+        // An application sees its own address; other requests than Dapr's keep theirs.
+        if let Some(app) = &config.app {
+            edits.set.push((":authority", app.authority.clone().into_bytes()));
+        }
     }
     trace.edit(headers, &mut edits);
     edits
 }
 
 /// What is done with the application's answer, or with what the proxy made up in its place.
-pub fn response_step(
-    config: &PluginConfig,
-    headers: &Headers,
-    details: impl FnOnce() -> String,
-) -> ResponseStep {
+pub fn response_step(config: &PluginConfig, headers: &Headers, details: impl FnOnce() -> String) -> ResponseStep {
     crate::exchange::returned(headers, &config.app_id, None, details)
 }

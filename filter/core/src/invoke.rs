@@ -33,23 +33,11 @@ pub struct Forward {
 
 /// Headers that belong to one connection (`dapr-api` 1.4). The proxy itself handles `connection`,
 /// `transfer-encoding` and `upgrade`.
-pub const HOP_BY_HOP: &[&str] = &[
-    "keep-alive",
-    "proxy-connection",
-    "http2-settings",
-    "te",
-    "trailer",
-    "proxy-authorization",
-    "proxy-authenticate",
-];
+pub const HOP_BY_HOP: &[&str] =
+    &["keep-alive", "proxy-connection", "http2-settings", "te", "trailer", "proxy-authorization", "proxy-authenticate"];
 
 /// Headers that only Weft may set.
-const OURS: &[&str] = &[
-    "dapr-caller-app-id",
-    "dapr-caller-namespace",
-    "dapr-callee-app-id",
-    "x-weft-cluster",
-];
+const OURS: &[&str] = &["dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id", "x-weft-cluster"];
 
 /// The header that a route with `cluster_header` reads.
 pub const CLUSTER_HEADER: &str = "x-weft-cluster";
@@ -59,25 +47,12 @@ pub const CLUSTER_HEADER: &str = "x-weft-cluster";
 /// # Errors
 /// Dapr's `ERR_DIRECT_INVOKE` as a [`Reply`]: no id, an id that cannot be, an unknown application, a path that
 /// cannot be sent.
-pub fn plan(
-    config: &PluginConfig,
-    headers: &Headers,
-    raw_path: &str,
-    trace: &Trace,
-) -> Result<Forward, Reply> {
+pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Trace) -> Result<Forward, Reply> {
     let (path_part, query) = path::split_query(raw_path);
     let named = name_target(headers, path_part).ok_or_else(error::no_app_id)?;
-    let destination = Destination::find(config, &named.app)
-        .map_err(|why| direct_invoke(500, &named.app, &why))?;
+    let destination = Destination::find(config, &named.app).map_err(|why| direct_invoke(500, &named.app, &why))?;
     let mut sent = path::method_path(&named.method).map_err(|invalid| {
-        direct_invoke(
-            500,
-            &named.app,
-            &format!(
-                "invalid method: it holds the character {:#04x}",
-                invalid.byte
-            ),
-        )
+        direct_invoke(500, &named.app, &format!("invalid method: it holds the character {:#04x}", invalid.byte))
     })?;
     if let Some(query) = query {
         sent.push('?');
@@ -86,39 +61,24 @@ pub fn plan(
     let mut edits = Edits::default();
     remove_present(headers, &mut edits);
     edits.set.push((":path", sent.into_bytes()));
-    edits
-        .set
-        .push((":authority", destination.authority.into_bytes()));
+    edits.set.push((":authority", destination.authority.into_bytes()));
     if let Some(cluster) = destination.cluster {
         edits.set.push((CLUSTER_HEADER, cluster.into_bytes()));
     }
     if !destination.is_self {
-        edits
-            .set
-            .push(("dapr-caller-app-id", config.app_id.clone().into_bytes()));
-        edits.set.push((
-            "dapr-caller-namespace",
-            config.namespace.clone().into_bytes(),
-        ));
-        edits
-            .set
-            .push(("dapr-callee-app-id", destination.app_id.into_bytes()));
+        edits.set.push(("dapr-caller-app-id", config.app_id.clone().into_bytes()));
+        edits.set.push(("dapr-caller-namespace", config.namespace.clone().into_bytes()));
+        edits.set.push(("dapr-callee-app-id", destination.app_id.into_bytes()));
     }
     trace.edit(headers, &mut edits);
-    Ok(Forward {
-        app: named.app,
-        edits,
-    })
+    Ok(Forward { app: named.app, edits })
 }
 
 /// A set replaces every value of a name, so only what is not set again has to be removed.
 fn remove_present(headers: &Headers, edits: &mut Edits) {
     for (name, _) in headers.iter() {
-        let ours = OURS
-            .iter()
-            .chain(HOP_BY_HOP)
-            .chain(&["dapr-app-id", "dapr-api-token"])
-            .find(|known| **known == name);
+        let ours =
+            OURS.iter().chain(HOP_BY_HOP).chain(&["dapr-app-id", "dapr-api-token"]).find(|known| **known == name);
         if let Some(known) = ours
             && !edits.remove.contains(known)
         {

@@ -7,8 +7,11 @@
 pub mod api;
 pub mod app;
 pub mod blocks;
+#[cfg(feature = "blocks")]
 pub mod components;
 pub mod config;
+#[cfg(feature = "blocks")]
+mod duration;
 pub mod error;
 pub mod exchange;
 #[cfg(test)]
@@ -19,8 +22,10 @@ pub mod inbound;
 pub mod invoke;
 pub mod json;
 pub mod link_frames;
+#[cfg(feature = "blocks")]
 pub mod pubsub;
 pub mod runtime;
+#[cfg(feature = "blocks")]
 pub mod state;
 pub mod telemetry;
 pub mod worker;

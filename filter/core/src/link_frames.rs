@@ -27,9 +27,7 @@ impl Frames {
     pub fn whole_frame(&self, head: &[u8], size: usize) -> Cut {
         let at_start = self.left == 0 && self.header.is_empty();
         match length(head) {
-            Some(length) if at_start && length.checked_add(Self::HEADER) == Some(size) => {
-                Cut::Header
-            }
+            Some(length) if at_start && length.checked_add(Self::HEADER) == Some(size) => Cut::Header,
             _ => Cut::Parse,
         }
     }
@@ -40,9 +38,7 @@ impl Frames {
         let mut rest = chunk;
         while !rest.is_empty() {
             if self.left == 0 {
-                let missing = Self::HEADER
-                    .saturating_sub(self.header.len())
-                    .min(rest.len());
+                let missing = Self::HEADER.saturating_sub(self.header.len()).min(rest.len());
                 let (part, after) = rest.split_at(missing);
                 self.header.extend_from_slice(part);
                 rest = after;
@@ -79,23 +75,14 @@ mod tests {
     use super::*;
 
     fn framed(parts: &[&[u8]]) -> Vec<u8> {
-        parts
-            .iter()
-            .flat_map(|part| [&Frames::header(part.len()).unwrap(), *part].concat())
-            .collect()
+        parts.iter().flat_map(|part| [&Frames::header(part.len()).unwrap(), *part].concat()).collect()
     }
 
     #[test]
     fn one_whole_message_needs_only_its_header_cut() {
         let bytes = framed(&[b"hello"]);
-        assert_eq!(
-            Frames::default().whole_frame(&bytes[..5], bytes.len()),
-            Cut::Header
-        );
-        assert_eq!(
-            Frames::default().whole_frame(&bytes[..5], bytes.len() + 1),
-            Cut::Parse
-        );
+        assert_eq!(Frames::default().whole_frame(&bytes[..5], bytes.len()), Cut::Header);
+        assert_eq!(Frames::default().whole_frame(&bytes[..5], bytes.len() + 1), Cut::Parse);
         assert_eq!(Frames::default().whole_frame(&bytes[..4], 4), Cut::Parse);
     }
 
@@ -104,14 +91,8 @@ mod tests {
         let bytes = framed(&[b"first", b"", b"a longer second message", b"x"]);
         for size in 1..=bytes.len() {
             let mut frames = Frames::default();
-            let payload: Vec<u8> = bytes
-                .chunks(size)
-                .flat_map(|chunk| frames.strip(chunk))
-                .collect();
-            assert_eq!(
-                payload, b"firsta longer second messagex",
-                "chunks of {size}"
-            );
+            let payload: Vec<u8> = bytes.chunks(size).flat_map(|chunk| frames.strip(chunk)).collect();
+            assert_eq!(payload, b"firsta longer second messagex", "chunks of {size}");
         }
     }
 
@@ -120,10 +101,7 @@ mod tests {
         let mut frames = Frames::default();
         let bytes = framed(&[&framed(&[b"inner"])]);
         frames.strip(&bytes[..5]);
-        assert_eq!(
-            frames.whole_frame(&bytes[5..10], bytes.len() - 5),
-            Cut::Parse
-        );
+        assert_eq!(frames.whole_frame(&bytes[5..10], bytes.len() - 5), Cut::Parse);
         assert_eq!(frames.strip(&bytes[5..]), framed(&[b"inner"]));
     }
 }

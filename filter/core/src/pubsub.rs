@@ -2,7 +2,6 @@
 
 mod block;
 mod deliver;
-mod duration;
 mod envelope;
 mod error;
 #[cfg(test)]
@@ -53,10 +52,7 @@ impl fmt::Display for BrokerError {
         match self {
             Self::Failed { reason } => f.write_str(reason),
             Self::OutcomeUnknown { reason } => {
-                write!(
-                    f,
-                    "the outcome is unknown, the event may or may not have been published: {reason}"
-                )
+                write!(f, "the outcome is unknown, the event may or may not have been published: {reason}")
             }
         }
     }

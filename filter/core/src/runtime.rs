@@ -18,9 +18,7 @@ pub use oneshot::{Receiver, Sender, channel};
 pub use signal::Signal;
 pub use timers::Sleep;
 
-use crate::host::{
-    CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpId, TcpTarget, Time,
-};
+use crate::host::{CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpId, TcpTarget, Time};
 use crate::http::Reply;
 use calls::Calls;
 use ready::ReadyQueue;
@@ -182,15 +180,13 @@ impl Runtime {
         };
         let mut context = Context::from_waker(&waker);
         let ended = match (&mut task, id) {
-            (Task::Request(flow), TaskId::Request(stream)) => {
-                match flow.as_mut().poll(&mut context) {
-                    Poll::Ready(reply) => {
-                        answered.push((stream, reply));
-                        true
-                    }
-                    Poll::Pending => false,
+            (Task::Request(flow), TaskId::Request(stream)) => match flow.as_mut().poll(&mut context) {
+                Poll::Ready(reply) => {
+                    answered.push((stream, reply));
+                    true
                 }
-            }
+                Poll::Pending => false,
+            },
             (Task::Background(flow), _) => flow.as_mut().poll(&mut context).is_ready(),
             (Task::Request(_), TaskId::Background(_)) => true,
         };
@@ -199,21 +195,17 @@ impl Runtime {
         }
     }
 
+    /// Lets the flows that are ready run from the next tick instead of now.
+    pub fn run_soon(&self) {
+        self.arm(true);
+    }
+
     /// Sets the tick to the next deadline. A tick that comes early is harmless, so it is only ever moved forward.
     fn arm(&self, at_once: bool) {
         let now = self.now();
-        let next = if at_once {
-            Some(now)
-        } else {
-            self.0.timers.borrow().next()
-        };
+        let next = if at_once { Some(now) } else { self.0.timers.borrow().next() };
         let Some(next) = next else { return };
-        if self
-            .0
-            .armed
-            .get()
-            .is_none_or(|armed| next < armed || armed <= now)
-        {
+        if self.0.armed.get().is_none_or(|armed| next < armed || armed <= now) {
             self.0.armed.set(Some(next));
             let after = next.saturating_sub(now).max(Duration::from_millis(1));
             self.0.host.set_tick(Some(after));
@@ -236,11 +228,7 @@ impl Runtime {
     }
 
     /// Begins a TCP connection whose events go to `events` for as long as that lives.
-    pub fn tcp_open(
-        &self,
-        target: &TcpTarget,
-        events: &Rc<dyn TcpEvents>,
-    ) -> Result<TcpId, HostError> {
+    pub fn tcp_open(&self, target: &TcpTarget, events: &Rc<dyn TcpEvents>) -> Result<TcpId, HostError> {
         let id = self.0.host.tcp_open(target)?;
         self.0.tcp.borrow_mut().insert(id, Rc::downgrade(events));
         Ok(id)
@@ -290,13 +278,7 @@ impl Runtime {
 
     /// Listens to a channel of the workers; the signal is raised by every [`Host::notify`] of it that reaches us.
     pub fn listen(&self, channel: &str) -> Signal {
-        let signal = self
-            .0
-            .channels
-            .borrow_mut()
-            .entry(channel.to_owned())
-            .or_default()
-            .clone();
+        let signal = self.0.channels.borrow_mut().entry(channel.to_owned()).or_default().clone();
         self.0.host.listen(channel);
         signal
     }

@@ -1,5 +1,9 @@
 //! State management: the rules of Dapr's state building block, whatever the store.
 
+mod block;
+
+pub use block::State;
+
 use crate::host::Time;
 use crate::runtime::BoxFuture;
 use std::fmt;
@@ -119,17 +123,11 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EtagMismatch { reason } => write!(
-                f,
-                "possible etag mismatch. error from state store: {reason}"
-            ),
+            Self::EtagMismatch { reason } => write!(f, "possible etag mismatch. error from state store: {reason}"),
             Self::EtagInvalid { reason } => write!(f, "invalid etag value: {reason}"),
             Self::Failed { reason } => f.write_str(reason),
             Self::OutcomeUnknown { reason } => {
-                write!(
-                    f,
-                    "the outcome is unknown, the write may or may not have been done: {reason}"
-                )
+                write!(f, "the outcome is unknown, the write may or may not have been done: {reason}")
             }
         }
     }

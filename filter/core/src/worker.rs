@@ -45,16 +45,8 @@ pub async fn is_worker(runtime: Runtime, mark: WorkerMark, link: Option<LinkConf
 
 async fn probe(runtime: &Runtime, link: Option<&LinkConfig>) -> bool {
     let Some(link) = link else { return false };
-    let headers = Headers::new()
-        .with(":method", "GET")
-        .with(":path", "/weft.probe/worker")
-        .with(":authority", "weft");
-    let call = HttpCall {
-        cluster: link.cluster.clone(),
-        headers,
-        body: Vec::new(),
-        timeout: Duration::from_secs(1),
-    };
+    let headers = Headers::new().with(":method", "GET").with(":path", "/weft.probe/worker").with(":authority", "weft");
+    let call = HttpCall { cluster: link.cluster.clone(), headers, body: Vec::new(), timeout: Duration::from_secs(1) };
     match runtime.call(&call) {
         Ok(answer) => matches!(answer.await, CallOutcome::Answered { status: 200, .. }),
         Err(_) => false,

@@ -30,13 +30,7 @@ impl Load {
 ///
 /// # Errors
 /// No connection can be made.
-pub async fn run(
-    port: u16,
-    request: &[u8],
-    wanted: u16,
-    connections: usize,
-    time: Duration,
-) -> io::Result<Load> {
+pub async fn run(port: u16, request: &[u8], wanted: u16, connections: usize, time: Duration) -> io::Result<Load> {
     let stop = Arc::new(AtomicBool::new(false));
     let (done, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut tasks = Vec::new();
@@ -66,11 +60,7 @@ pub async fn run(
         let _ = task.await;
     }
     let (done, failed) = (done.load(Ordering::Relaxed), failed.load(Ordering::Relaxed));
-    Ok(Load {
-        done,
-        failed,
-        time: begun.elapsed(),
-    })
+    Ok(Load { done, failed, time: begun.elapsed() })
 }
 
 /// One request and its answer.
@@ -100,12 +90,7 @@ fn head(bytes: &[u8]) -> io::Result<Option<(u16, usize)>> {
     let httparse::Status::Complete(size) = parsed else {
         return Ok(None);
     };
-    let length = answer
-        .headers
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case("content-length"));
-    let length = length
-        .and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
+    let length = answer.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok()).unwrap_or(0);
     Ok(Some((answer.code.unwrap_or(0), size + length)))
 }

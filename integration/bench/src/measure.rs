@@ -46,25 +46,14 @@ pub struct Cost {
 pub async fn once(rig: &Rig, time: Duration, cost: &mut Cost) -> Result<(), String> {
     let pids = rig.pids();
     let go = |time| load::run(rig.port, &rig.request, rig.wanted, CONNECTIONS, time);
-    go(time / 5)
-        .await
-        .map_err(|error| format!("{}: {error}", rig.name))?;
+    go(time / 5).await.map_err(|error| format!("{}: {error}", rig.name))?;
     let before = total(&pids)?;
-    let load = go(time)
-        .await
-        .map_err(|error| format!("{}: {error}", rig.name))?;
+    let load = go(time).await.map_err(|error| format!("{}: {error}", rig.name))?;
     let used = total(&pids)?.saturating_sub(before);
     if load.failed > 0 || load.done == 0 {
-        return Err(format!(
-            "{}: {} of {} requests failed",
-            rig.name,
-            load.failed,
-            load.failed + load.done
-        ));
+        return Err(format!("{}: {} of {} requests failed", rig.name, load.failed, load.failed + load.done));
     }
-    cost.cpu_us
-        .0
-        .push(used.as_secs_f64() * 1e6 / load.done as f64);
+    cost.cpu_us.0.push(used.as_secs_f64() * 1e6 / load.done as f64);
     cost.per_second.0.push(load.per_second());
     Ok(())
 }

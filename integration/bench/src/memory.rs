@@ -48,13 +48,7 @@ fn footprint(
     let ready_ms = begun.elapsed().as_secs_f64() * 1e3;
     std::thread::sleep(Duration::from_millis(500));
     let (resident_mib, anonymous_mib) = cpu::memory(envoy.pid())?;
-    Ok(Footprint {
-        name: name.to_owned(),
-        workers,
-        resident_mib,
-        anonymous_mib,
-        ready_ms,
-    })
+    Ok(Footprint { name: name.to_owned(), workers, resident_mib, anonymous_mib, ready_ms })
 }
 
 /// Sizes of the modules in KiB, by file name.
@@ -63,10 +57,7 @@ pub fn modules() -> Vec<(String, f64)> {
         .iter()
         .filter_map(|path| {
             let size = std::fs::metadata(path).ok()?.len();
-            Some((
-                path.file_name()?.to_string_lossy().into_owned(),
-                size as f64 / 1024.0,
-            ))
+            Some((path.file_name()?.to_string_lossy().into_owned(), size as f64 / 1024.0))
         })
         .collect()
 }

@@ -19,11 +19,7 @@ pub struct Target {
 
 impl Target {
     fn holds(&self) -> bool {
-        if self.at_least {
-            self.measured.median() >= self.bound
-        } else {
-            self.measured.median() <= self.bound
-        }
+        if self.at_least { self.measured.median() >= self.bound } else { self.measured.median() <= self.bound }
     }
 }
 
@@ -45,25 +41,14 @@ pub struct Report {
 impl Report {
     /// The cost of that name; an empty one if there is none.
     pub fn cost(&self, name: &str) -> Cost {
-        self.costs
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, cost)| cost.clone())
-            .unwrap_or_default()
+        self.costs.iter().find(|(key, _)| *key == name).map(|(_, cost)| cost.clone()).unwrap_or_default()
     }
 
     /// For people.
     pub fn print(&self) {
-        println!(
-            "\n{:<34}{:>22}{:>26}",
-            "work", "CPU us per request", "per second"
-        );
+        println!("\n{:<34}{:>22}{:>26}", "work", "CPU us per request", "per second");
         for (name, cost) in &self.costs {
-            println!(
-                "{name:<34}{:>22}{:>26}",
-                spread(&cost.cpu_us, 1),
-                spread(&cost.per_second, 0)
-            );
+            println!("{name:<34}{:>22}{:>26}", spread(&cost.cpu_us, 1), spread(&cost.per_second, 0));
         }
         for (name, rate) in &self.redis {
             println!("{name:<34}{:>22}{rate:>26.0}", "");
@@ -72,17 +57,9 @@ impl Report {
         for target in &self.targets {
             let sign = if target.at_least { ">=" } else { "<=" };
             let holds = if target.holds() { "yes" } else { "NO" };
-            println!(
-                "{:<62}{:>20}{sign:>4}{:>6}  {holds}",
-                target.name,
-                spread(&target.measured, 2),
-                target.bound
-            );
+            println!("{:<62}{:>20}{sign:>4}{:>6}  {holds}", target.name, spread(&target.measured, 2), target.bound);
         }
-        println!(
-            "\n{:<28}{:>8}{:>16}{:>16}{:>12}",
-            "memory", "workers", "resident MiB", "anonymous MiB", "ready ms"
-        );
+        println!("\n{:<28}{:>8}{:>16}{:>16}{:>12}", "memory", "workers", "resident MiB", "anonymous MiB", "ready ms");
         for it in &self.memory {
             println!(
                 "{:<28}{:>8}{:>16.1}{:>16.1}{:>12.0}",
@@ -98,8 +75,5 @@ impl Report {
 /// The median and, in brackets, the smallest and the largest.
 fn spread(series: &Series, digits: usize) -> String {
     let (least, most) = series.range();
-    format!(
-        "{:.digits$} [{least:.digits$}-{most:.digits$}]",
-        series.median()
-    )
+    format!("{:.digits$} [{least:.digits$}-{most:.digits$}]", series.median())
 }

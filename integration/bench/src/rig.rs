@@ -46,9 +46,7 @@ fn get(path: &str) -> Vec<u8> {
 }
 
 fn post(path: &str, body: &str) -> Vec<u8> {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: "
-    );
+    let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ");
     format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -61,13 +59,7 @@ pub fn proxies(name: &'static str, filter: Filter, hops: usize, app: u16) -> Rig
         envoys.insert(0, plain_with(filter, port, next, 1));
         next = port;
     }
-    Rig {
-        name,
-        envoys,
-        port: next,
-        request: get("/page"),
-        wanted: 200,
-    }
+    Rig { name, envoys, port: next, request: get("/page"), wanted: 200 }
 }
 
 /// One proxy at `port` that passes everything on to `next`.
@@ -85,20 +77,12 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
         plugin: plugin("callee", next, &[]),
     };
     let mut all = bootstrap::bootstrap(&plan(vec![app], Vec::new(), 1));
-    let listeners = all["static_resources"]["listeners"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let inbound = listeners
-        .into_iter()
-        .find(|listener| listener["name"] == "weft_inbound_callee");
+    let listeners = all["static_resources"]["listeners"].as_array().cloned().unwrap_or_default();
+    let inbound = listeners.into_iter().find(|listener| listener["name"] == "weft_inbound_callee");
     let mut listener = inbound.unwrap_or_default();
     if let Some(fields) = listener.as_object_mut() {
         fields.remove("internal_listener");
-        fields.insert(
-            "address".into(),
-            json!({"socket_address": {"address": "127.0.0.1", "port_value": port}}),
-        );
+        fields.insert("address".into(), json!({"socket_address": {"address": "127.0.0.1", "port_value": port}}));
     }
     let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
     match filter {
@@ -113,14 +97,8 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
         }
     }
     all["static_resources"]["listeners"] = json!([listener]);
-    let clusters = all["static_resources"]["clusters"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let only_app = clusters
-        .into_iter()
-        .filter(|cluster| cluster["name"] == "weft_app_callee")
-        .collect::<Vec<_>>();
+    let clusters = all["static_resources"]["clusters"].as_array().cloned().unwrap_or_default();
+    let only_app = clusters.into_iter().filter(|cluster| cluster["name"] == "weft_app_callee").collect::<Vec<_>>();
     all["static_resources"]["clusters"] = json!(only_app);
     all
 }
@@ -131,30 +109,12 @@ pub fn invoke(app: u16) -> Rig {
     let caller_port = ports::free();
     let mut config = plugin("caller", app, &[]);
     config["invoke"] = json!({"apps": {"callee": {"cluster": "callee", "authority": "callee"}}});
-    let ports = AppPorts {
-        id: "caller".into(),
-        http: caller_port,
-        grpc: ports::free(),
-        app,
-        plugin: config,
-    };
-    let backend = Backend {
-        cluster: "callee".into(),
-        port: callee.port,
-    };
-    let caller = EnvoyProcess::start(
-        bootstrap::bootstrap(&plan(vec![ports], vec![backend], 1)),
-        1,
-    );
+    let ports = AppPorts { id: "caller".into(), http: caller_port, grpc: ports::free(), app, plugin: config };
+    let backend = Backend { cluster: "callee".into(), port: callee.port };
+    let caller = EnvoyProcess::start(bootstrap::bootstrap(&plan(vec![ports], vec![backend], 1)), 1);
     let mut envoys = vec![caller];
     envoys.extend(callee.envoys);
-    Rig {
-        name: "invoke",
-        envoys,
-        port: caller_port,
-        request: get("/v1.0/invoke/callee/method/page"),
-        wanted: 200,
-    }
+    Rig { name: "invoke", envoys, port: caller_port, request: get("/v1.0/invoke/callee/method/page"), wanted: 200 }
 }
 
 /// What an application with state and a broker on Redis is measured with.
@@ -173,20 +133,11 @@ pub fn on_redis(name: &'static str, work: Work, app: u16, redis: u16) -> Rig {
     let (envoy, port) = redis_envoy(app, redis, 1);
     let request = match work {
         Work::Get => get("/v1.0/state/statestore/bench"),
-        Work::Save => post(
-            "/v1.0/state/statestore",
-            &format!(r#"[{{"key":"bench","value":{ORDER}}}]"#),
-        ),
+        Work::Save => post("/v1.0/state/statestore", &format!(r#"[{{"key":"bench","value":{ORDER}}}]"#)),
         Work::Publish => post("/v1.0/publish/pubsub/unread", ORDER),
     };
     let wanted = if matches!(work, Work::Get) { 200 } else { 204 };
-    Rig {
-        name,
-        envoys: vec![envoy],
-        port,
-        request,
-        wanted,
-    }
+    Rig { name, envoys: vec![envoy], port, request, wanted }
 }
 
 /// An Envoy with Weft, state and publish/subscribe on the Redis at that port; gives the Dapr HTTP port too.
@@ -200,29 +151,14 @@ pub fn redis_envoy(app: u16, redis: u16, workers: u32) -> (EnvoyProcess, u16) {
         app,
         plugin: plugin("bench", app, &components),
     };
-    let backend = |name: &str| Backend {
-        cluster: format!("weft_tcp_{name}"),
-        port: redis,
-    };
+    let backend = |name: &str| Backend { cluster: format!("weft_tcp_{name}"), port: redis };
     let backends = vec![backend("statestore"), backend("pubsub")];
-    (
-        EnvoyProcess::start(
-            bootstrap::bootstrap(&plan(vec![ports], backends, workers)),
-            workers,
-        ),
-        port,
-    )
+    (EnvoyProcess::start(bootstrap::bootstrap(&plan(vec![ports], backends, workers)), workers), port)
 }
 
 fn plan(apps: Vec<AppPorts>, backends: Vec<Backend>, workers: u32) -> Plan {
     let module = env::module().display().to_string();
-    Plan {
-        module,
-        apps,
-        backends,
-        max_body: 4 * 1024 * 1024,
-        workers,
-    }
+    Plan { module, apps, backends, max_body: 4 * 1024 * 1024, workers }
 }
 
 fn plugin(id: &str, app: u16, components: &[&str]) -> Value {
@@ -232,11 +168,7 @@ fn plugin(id: &str, app: u16, components: &[&str]) -> Value {
         "logLevel": "warn",
     });
     let components = components.iter().map(|kind| {
-        let name = if kind.starts_with("state") {
-            "statestore"
-        } else {
-            "pubsub"
-        };
+        let name = if kind.starts_with("state") { "statestore" } else { "pubsub" };
         json!({"name": name, "type": kind, "cluster": format!("weft_tcp_{name}")})
     });
     config["components"] = components.collect();
@@ -244,6 +176,5 @@ fn plugin(id: &str, app: u16, components: &[&str]) -> Value {
 }
 
 fn noop_module() -> PathBuf {
-    std::env::var_os("WEFT_NOOP_WASM")
-        .map_or_else(|| PathBuf::from("target/weft/noop.wasm"), PathBuf::from)
+    std::env::var_os("WEFT_NOOP_WASM").map_or_else(|| PathBuf::from("target/weft/noop.wasm"), PathBuf::from)
 }

@@ -25,20 +25,14 @@ impl Sink {
         let events = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&events);
         let list = format!(r#"[{{"pubsubname":"pubsub","topic":"{topic}","route":"/events"}}]"#);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(listener) else {
                     return;
                 };
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(
-                        stream,
-                        Arc::from(list.as_str()),
-                        Arc::clone(&counter),
-                    ));
+                    tokio::spawn(serve(stream, Arc::from(list.as_str()), Arc::clone(&counter)));
                 }
             });
         });
@@ -52,10 +46,7 @@ impl Sink {
 }
 
 async fn serve(mut stream: TcpStream, subscriptions: Arc<str>, events: Arc<AtomicU64>) {
-    let page = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: 1024\r\n\r\n{}",
-        "x".repeat(1024)
-    );
+    let page = format!("HTTP/1.1 200 OK\r\ncontent-length: 1024\r\n\r\n{}", "x".repeat(1024));
     let list = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{subscriptions}",
         subscriptions.len()
@@ -103,13 +94,8 @@ fn request(bytes: &[u8]) -> Option<(usize, Kind)> {
     let httparse::Status::Complete(size) = request.parse(bytes).ok()? else {
         return None;
     };
-    let length = request
-        .headers
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case("content-length"));
-    let length = length
-        .and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
+    let length = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok()).unwrap_or(0);
     let kind = match request.path.unwrap_or("") {
         "/events" => Kind::Event,
         "/dapr/subscribe" => Kind::Subscribe,

@@ -32,11 +32,7 @@ impl TestApp {
     /// A server that has a port but does not listen yet.
     #[must_use]
     pub fn stopped() -> Self {
-        Self {
-            port: ports::free(),
-            state: Arc::default(),
-            server: Mutex::new(None),
-        }
+        Self { port: ports::free(), state: Arc::default(), server: Mutex::new(None) }
     }
 
     /// The port, on 127.0.0.1; the same after [`TestApp::resume`].
@@ -47,12 +43,7 @@ impl TestApp {
 
     /// Ends the server with all its connections, as a crash does. Scripts and memory stay.
     pub fn crash(&self) {
-        if let Some(server) = self
-            .server
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+        if let Some(server) = self.server.lock().unwrap_or_else(PoisonError::into_inner).take() {
             server.end();
         }
     }

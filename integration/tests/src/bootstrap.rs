@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const HCM: &str =
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const TEXT: &str = "type.googleapis.com/google.protobuf.StringValue";
-const INTERNAL: &str =
-    "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
-const INTERNAL_UPSTREAM: &str = "type.googleapis.com/envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport";
-const RAW_BUFFER: &str =
-    "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+const INTERNAL: &str = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
+const INTERNAL_UPSTREAM: &str =
+    "type.googleapis.com/envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport";
+const RAW_BUFFER: &str = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 
 /// One application of the proxy.
 #[derive(Debug, Clone)]
@@ -57,31 +57,14 @@ pub fn bootstrap(plan: &Plan) -> Value {
     let mut listeners = vec![link_listener(plan)];
     let mut clusters = vec![internal_cluster("weft_link", "weft_link")];
     for app in &plan.apps {
-        listeners.push(api_listener(
-            plan,
-            app,
-            &format!("weft_api_{}", app.id),
-            app.http,
-        ));
-        listeners.push(api_listener(
-            plan,
-            app,
-            &format!("weft_grpc_{}", app.id),
-            app.grpc,
-        ));
+        listeners.push(api_listener(plan, app, &format!("weft_api_{}", app.id), app.http));
+        listeners.push(api_listener(plan, app, &format!("weft_grpc_{}", app.id), app.grpc));
         listeners.push(inbound_listener(plan, app));
         clusters.push(tcp_cluster(&format!("weft_app_{}", app.id), app.app));
-        clusters.push(internal_cluster(
-            &format!("weft_invoke_{}", app.id),
-            &format!("weft_inbound_{}", app.id),
-        ));
+        clusters.push(internal_cluster(&format!("weft_invoke_{}", app.id), &format!("weft_inbound_{}", app.id)));
         clusters.push(self_cluster(plan, app));
     }
-    clusters.extend(
-        plan.backends
-            .iter()
-            .map(|it| tcp_cluster(&it.cluster, it.port)),
-    );
+    clusters.extend(plan.backends.iter().map(|it| tcp_cluster(&it.cluster, it.port)));
     json!({
         "static_resources": {"listeners": listeners, "clusters": clusters},
         "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],
@@ -133,12 +116,7 @@ fn api_listener(plan: &Plan, app: &AppPorts, name: &str, port: u16) -> Value {
         },
         {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
     ]);
-    let mut chain = manager(
-        name,
-        "15s",
-        wasm(plan, "weft.api", Some(&app.plugin)),
-        routes,
-    );
+    let mut chain = manager(name, "15s", wasm(plan, "weft.api", Some(&app.plugin)), routes);
     chain["typed_config"]["local_reply_config"] = json!({"mappers": [{
         "filter": {"response_flag_filter": {"flags": ["SI"]}},
         "status_code": 500,
@@ -161,12 +139,7 @@ fn inbound_listener(plan: &Plan, app: &AppPorts) -> Value {
         "match": {"prefix": "/"},
         "route": {"cluster": format!("weft_app_{}", app.id), "timeout": "0s"},
     }]);
-    let chain = manager(
-        &name,
-        "0s",
-        wasm(plan, "weft.inbound", Some(&app.plugin)),
-        routes,
-    );
+    let chain = manager(&name, "0s", wasm(plan, "weft.inbound", Some(&app.plugin)), routes);
     json!({"name": name, "internal_listener": {}, "filter_chains": [{"filters": [chain]}]})
 }
 
@@ -185,12 +158,7 @@ fn link_listener(plan: &Plan) -> Value {
             },
         })
     }));
-    let chain = manager(
-        "weft_link",
-        "0s",
-        wasm(plan, "weft.tcp", None),
-        Value::Array(routes),
-    );
+    let chain = manager("weft_link", "0s", wasm(plan, "weft.tcp", None), Value::Array(routes));
     json!({"name": "weft_link", "internal_listener": {}, "filter_chains": [{"filters": [chain]}]})
 }
 

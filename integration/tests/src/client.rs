@@ -23,7 +23,18 @@ pub struct Call {
     path: String,
     headers: HeaderMap,
     body: Bytes,
-    http2: bool,
+    transport: Transport,
+}
+
+/// How a request travels.
+#[derive(Debug, Clone, Copy)]
+enum Transport {
+    /// HTTP/1.1 on a connection of its own, which no other test can have ended.
+    Alone,
+    /// HTTP/1.1 on any connection that is free, for load.
+    Kept,
+    /// HTTP/2 without negotiation.
+    Http2,
 }
 
 /// What came back.
@@ -53,7 +64,7 @@ impl Call {
             path: path.to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            http2: false,
+            transport: Transport::Alone,
         }
     }
 
@@ -73,13 +84,18 @@ impl Call {
 
     /// Sets a JSON body and its content type.
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .body(body.to_string())
+        self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// Sends it over HTTP/2 without negotiation.
     pub fn http2(mut self) -> Self {
-        self.http2 = true;
+        self.transport = Transport::Http2;
+        self
+    }
+
+    /// Sends it on a connection that stays open for later requests, as a busy application does.
+    pub fn keep_alive(mut self) -> Self {
+        self.transport = Transport::Kept;
         self
     }
 
@@ -89,8 +105,7 @@ impl Call {
     /// If there is no whole answer within [`SOON`].
     pub fn send(self) -> Answer {
         let what = format!("{} {}", self.method, self.path);
-        self.try_send()
-            .unwrap_or_else(|error| panic!("{what}: {error}"))
+        self.try_send().unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
     /// As [`Call::send`], for a request that may fail.
@@ -110,29 +125,18 @@ impl Call {
         let mut request = Request::builder()
             .method(self.method)
             .uri(uri)
-            .version(if self.http2 {
-                Version::HTTP_2
-            } else {
-                Version::HTTP_11
-            })
+            .version(self.transport.version())
             .body(Full::new(self.body))
             .map_err(|error| error.to_string())?;
         *request.headers_mut() = self.headers;
-        let sent = inner(self.http2).request(request);
+        let sent = self.transport.client().request(request);
         let whole = async {
             let (head, body) = sent.await.map_err(|error| causes(&error))?.into_parts();
             let body = body.collect().await.map_err(|error| causes(&error))?;
             let trailers = body.trailers().cloned().unwrap_or_default();
-            Ok(Answer {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                body: body.to_bytes(),
-                trailers,
-            })
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes(), trailers })
         };
-        tokio::time::timeout(SOON, whole)
-            .await
-            .unwrap_or_else(|_| Err(format!("no whole answer within {SOON:?}")))
+        tokio::time::timeout(SOON, whole).await.unwrap_or_else(|_| Err(format!("no whole answer within {SOON:?}")))
     }
 }
 
@@ -155,9 +159,8 @@ impl Answer {
     /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{error} in the answer {}: {}", self.status, self.text())
-        })
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the answer {}: {}", self.status, self.text()))
     }
 
     /// The answer itself, if it has this status.
@@ -170,17 +173,29 @@ impl Answer {
     }
 }
 
-fn inner(http2: bool) -> &'static Inner {
-    static HTTP1: OnceLock<Inner> = OnceLock::new();
-    static HTTP2: OnceLock<Inner> = OnceLock::new();
-    let place = if http2 { &HTTP2 } else { &HTTP1 };
-    place.get_or_init(|| {
-        let _inside = runtime().enter();
-        let mut builder = Client::builder(TokioExecutor::new());
-        // A connection that a test ended on purpose must not fail the next test's request.
-        builder.http2_only(http2).pool_max_idle_per_host(0);
-        builder.build_http()
-    })
+impl Transport {
+    fn version(self) -> Version {
+        match self {
+            Self::Alone | Self::Kept => Version::HTTP_11,
+            Self::Http2 => Version::HTTP_2,
+        }
+    }
+
+    fn client(self) -> &'static Inner {
+        static CLIENTS: [OnceLock<Inner>; 3] = [const { OnceLock::new() }; 3];
+        let place = match self {
+            Self::Alone => &CLIENTS[0],
+            Self::Kept => &CLIENTS[1],
+            Self::Http2 => &CLIENTS[2],
+        };
+        place.get_or_init(|| {
+            let _inside = runtime().enter();
+            let idle = if matches!(self, Self::Kept) { usize::MAX } else { 0 };
+            let mut builder = Client::builder(TokioExecutor::new());
+            builder.http2_only(matches!(self, Self::Http2)).pool_max_idle_per_host(idle);
+            builder.build_http()
+        })
+    }
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

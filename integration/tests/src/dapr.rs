@@ -9,20 +9,10 @@ use serde_json::Value;
 /// If it is anything else.
 pub fn error(answer: &Answer, status: u16, code: &str) -> Value {
     assert_eq!(answer.status, status, "{}", answer.text());
-    assert_eq!(
-        answer.header("content-type"),
-        Some("application/json"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
     let body = answer.json();
     assert_eq!(body["errorCode"], code, "{body}");
-    assert!(
-        body["message"]
-            .as_str()
-            .is_some_and(|text| !text.is_empty()),
-        "{body}"
-    );
+    assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
     body
 }
 
@@ -42,12 +32,8 @@ pub fn no_content(answer: &Answer) {
 #[must_use]
 pub fn detail<'a>(body: &'a Value, kind: &str) -> &'a Value {
     let wanted = format!("type.googleapis.com/google.rpc.{kind}");
-    let list = body["details"]
-        .as_array()
-        .unwrap_or_else(|| panic!("no details in {body}"));
-    list.iter()
-        .find(|it| it["@type"] == wanted.as_str())
-        .unwrap_or_else(|| panic!("no {kind} in {body}"))
+    let list = body["details"].as_array().unwrap_or_else(|| panic!("no details in {body}"));
+    list.iter().find(|it| it["@type"] == wanted.as_str()).unwrap_or_else(|| panic!("no {kind} in {body}"))
 }
 
 /// A name that no other test uses: `what`, the program's id and a number.
@@ -55,9 +41,5 @@ pub fn detail<'a>(body: &'a Value, kind: &str) -> &'a Value {
 pub fn unique(what: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "{what}-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

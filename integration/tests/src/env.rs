@@ -30,19 +30,14 @@ pub fn route_module() -> PathBuf {
 #[must_use]
 pub fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("the crate lies two folders deep")
-        .to_path_buf()
+    here.ancestors().nth(2).expect("the crate lies two folders deep").to_path_buf()
 }
 
 /// A program on `PATH`, if there is one.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
 fn program(variable: &str, name: &str) -> PathBuf {
@@ -60,10 +55,6 @@ fn built(variable: &str, beside: &str) -> PathBuf {
 }
 
 fn existing(variable: &str, file: PathBuf) -> PathBuf {
-    assert!(
-        file.is_file(),
-        "there is no file {} (${variable}): run the tests with `cargo xtask test`",
-        file.display()
-    );
+    assert!(file.is_file(), "there is no file {} (${variable}): run the tests with `cargo xtask test`", file.display());
     file
 }

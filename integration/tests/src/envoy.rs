@@ -46,10 +46,10 @@ impl EnvoyProcess {
     #[must_use]
     pub fn start_in(folder: TempDir, mut bootstrap: Value, workers: u32) -> Self {
         let admin_path = folder.path().join("admin.address");
-        bootstrap["admin"] = serde_json::json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
+        bootstrap["admin"] =
+            serde_json::json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
         let file = folder.path().join("bootstrap.json");
-        fs::write(&file, serde_json::to_vec_pretty(&bootstrap).expect("JSON"))
-            .expect("the bootstrap can be written");
+        fs::write(&file, serde_json::to_vec_pretty(&bootstrap).expect("JSON")).expect("the bootstrap can be written");
         let log = File::create(folder.path().join("envoy.log")).expect("a log file");
         let mut command = Command::new(env::envoy());
         command
@@ -57,11 +57,7 @@ impl EnvoyProcess {
             .arg(&file)
             .arg("--admin-address-path")
             .arg(&admin_path)
-            .args([
-                "--use-dynamic-base-id",
-                "--concurrency",
-                &workers.to_string(),
-            ])
+            .args(["--use-dynamic-base-id", "--concurrency", &workers.to_string()])
             .args(["--log-level", "warning", "--log-format", log::FORMAT])
             .args(["--component-log-level", "wasm:info,config:info"])
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
@@ -69,12 +65,8 @@ impl EnvoyProcess {
             .stdout(Stdio::null())
             .stderr(log);
         let process = spawn(command);
-        let envoy = Self {
-            process: Mutex::new(process),
-            admin: Admin::default(),
-            announced: Mutex::new(Vec::new()),
-            folder,
-        };
+        let envoy =
+            Self { process: Mutex::new(process), admin: Admin::default(), announced: Mutex::new(Vec::new()), folder };
         envoy.wait_until_ready(&admin_path);
         envoy
     }
@@ -82,9 +74,7 @@ impl EnvoyProcess {
     fn wait_until_ready(&self, admin_path: &Path) {
         let address = wait::until("Envoy tells its admin address", START, || {
             self.fail_if_ended();
-            fs::read_to_string(admin_path)
-                .ok()
-                .filter(|text| !text.is_empty())
+            fs::read_to_string(admin_path).ok().filter(|text| !text.is_empty())
         });
         self.admin.set(&address);
         wait::until("Envoy is ready", START, || {
@@ -102,10 +92,7 @@ impl EnvoyProcess {
     /// The number of its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .id()
+        self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner).id()
     }
 
     /// The folder of its bootstrap and log.
@@ -132,13 +119,7 @@ impl EnvoyProcess {
     /// Announces failures that this test provokes: log entries with `text` in them are not held against Envoy, but
     /// their number has to be within `count`.
     pub fn expect_log(&self, text: &str, count: RangeInclusive<usize>) {
-        self.announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Announced {
-                text: text.to_owned(),
-                count,
-            });
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).push(Announced { text: text.to_owned(), count });
     }
 
     /// Whether the process runs.
@@ -150,11 +131,7 @@ impl EnvoyProcess {
     /// Fails if the log so far holds a failure that was not announced.
     pub fn check_log(&self) {
         self.fail_if_ended();
-        let announced = self
-            .announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let soft: Vec<Announced> = announced.into_iter().map(Announced::at_most).collect();
         self.judge(&soft);
     }
@@ -167,27 +144,16 @@ impl EnvoyProcess {
     fn judge(&self, announced: &[Announced]) {
         let text = self.log();
         let faults = judge(&parse(&text), announced);
-        assert!(
-            faults.is_empty(),
-            "Envoy's log holds failures:\n{}",
-            faults.join("\n")
-        );
+        assert!(faults.is_empty(), "Envoy's log holds failures:\n{}", faults.join("\n"));
     }
 
     fn ended(&self) -> Option<ExitStatus> {
-        self.process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .try_wait()
-            .expect("the process can be asked")
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).try_wait().expect("the process can be asked")
     }
 
     fn fail_if_ended(&self) {
         if let Some(status) = self.ended() {
-            panic!(
-                "Envoy ended by itself with {status}; its log:\n{}",
-                self.log()
-            );
+            panic!("Envoy ended by itself with {status}; its log:\n{}", self.log());
         }
     }
 
@@ -211,9 +177,7 @@ impl EnvoyProcess {
             }
         }
         let killed = process.kill().and_then(|()| process.wait());
-        Err(format!(
-            "Envoy did not end within {STOP:?} after SIGTERM; killed: {killed:?}"
-        ))
+        Err(format!("Envoy did not end within {STOP:?} after SIGTERM; killed: {killed:?}"))
     }
 }
 
@@ -234,10 +198,7 @@ fn spawn(command: Command) -> Child {
     });
     let (started, child) = mpsc::channel();
     starter.send((command, started)).expect("the thread lives");
-    child
-        .recv()
-        .expect("the thread answers")
-        .expect("Envoy can be started")
+    child.recv().expect("the thread answers").expect("Envoy can be started")
 }
 
 impl Drop for EnvoyProcess {
@@ -250,11 +211,7 @@ impl Drop for EnvoyProcess {
         if let Err(problem) = ended {
             panic!("{problem}; its log:\n{}", self.log());
         }
-        let announced = self
-            .announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.judge(&announced);
     }
 }

@@ -4,12 +4,7 @@
 //! `cargo xtask test` builds the module, fetches what is needed and sets the variables that [`env`] reads.
 
 // A harness reports a broken environment by failing the test that runs on it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod app;
 pub mod bootstrap;

@@ -47,12 +47,7 @@ impl Builder {
 
     /// Adds an application with a [`TestApp`].
     pub fn app(mut self, id: &str) -> Self {
-        self.apps.push(AppSpec {
-            id: id.to_owned(),
-            subscriptions: json!([]),
-            programmatic: json!([]),
-            listens: true,
-        });
+        self.apps.push(AppSpec { id: id.to_owned(), subscriptions: json!([]), programmatic: json!([]), listens: true });
         self
     }
 
@@ -77,28 +72,28 @@ impl Builder {
 
     /// Adds a component that needs no backend, for every application.
     pub fn component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
-        self.components
-            .push(json!({"name": name, "type": kind, "version": "v1", "metadata": metadata}));
+        self.components.push(json!({"name": name, "type": kind, "version": "v1", "metadata": metadata}));
         self
     }
 
     /// Adds the stores and brokers in memory: `memory` and `membus`.
     pub fn in_memory(self) -> Self {
-        self.component("memory", "state.in-memory", json!({}))
-            .component("membus", "pubsub.in-memory", json!({}))
+        self.component("memory", "state.in-memory", json!({})).component("membus", "pubsub.in-memory", json!({}))
     }
 
     /// Adds the store `statestore` and the broker `pubsub` on this server.
     pub fn redis(mut self, redis: Redis) -> Self {
         self.redis = Some(redis);
-        self.redis_component("statestore", "state.redis", json!({}))
-            .redis_component("pubsub", "pubsub.redis", json!({}))
+        self.redis_component("statestore", "state.redis", json!({})).redis_component(
+            "pubsub",
+            "pubsub.redis",
+            json!({}),
+        )
     }
 
     /// Adds another component on the server given to [`Builder::redis`].
     pub fn redis_component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
-        let mut component =
-            json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
+        let mut component = json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
         component["cluster"] = json!(format!("weft_tcp_{name}"));
         self.components.push(component);
         self
@@ -143,34 +138,19 @@ impl Builder {
             listeners_to_file(&mut config, &folder);
         }
         let envoy = EnvoyProcess::start_in(folder, config, self.workers);
-        let mesh = Mesh {
-            apps,
-            envoy,
-            redis: self.redis.map(Mutex::new),
-        };
+        let mesh = Mesh { apps, envoy, redis: self.redis.map(Mutex::new) };
         mesh.wait_until_usable();
         mesh
     }
 
     fn plan(&self, apps: &[MeshApp]) -> Plan {
         let redis = self.redis.as_ref().map(Redis::port);
-        let clusters = self
-            .components
-            .iter()
-            .filter_map(|it| it["cluster"].as_str());
+        let clusters = self.components.iter().filter_map(|it| it["cluster"].as_str());
         Plan {
             module: self.module.to_string_lossy().into_owned(),
-            apps: self
-                .apps
-                .iter()
-                .zip(apps)
-                .map(|(spec, app)| self.ports(spec, app))
-                .collect(),
+            apps: self.apps.iter().zip(apps).map(|(spec, app)| self.ports(spec, app)).collect(),
             backends: clusters
-                .map(|it| Backend {
-                    cluster: it.to_owned(),
-                    port: redis.expect("a Redis for the component"),
-                })
+                .map(|it| Backend { cluster: it.to_owned(), port: redis.expect("a Redis for the component") })
                 .collect(),
             max_body: self.max_body,
             workers: self.workers,
@@ -178,12 +158,10 @@ impl Builder {
     }
 
     fn ports(&self, spec: &AppSpec, app: &MeshApp) -> AppPorts {
-        let targets = self.apps.iter().map(|it| {
-            (
-                it.id.clone(),
-                json!({"cluster": format!("weft_invoke_{}", it.id), "authority": it.id}),
-            )
-        });
+        let targets = self
+            .apps
+            .iter()
+            .map(|it| (it.id.clone(), json!({"cluster": format!("weft_invoke_{}", it.id), "authority": it.id})));
         let mut plugin = json!({
             "version": 1,
             "appId": spec.id,
@@ -197,13 +175,7 @@ impl Builder {
         if self.trap {
             plugin["test"] = json!({"trap": true});
         }
-        AppPorts {
-            id: spec.id.clone(),
-            http: app.http,
-            grpc: app.grpc,
-            app: app.server.port(),
-            plugin,
-        }
+        AppPorts { id: spec.id.clone(), http: app.http, grpc: app.grpc, app: app.server.port(), plugin }
     }
 }
 
@@ -227,8 +199,7 @@ fn write_listeners(folder: &std::path::Path, listeners: &Value) {
     let response = json!({"version_info": crate::dapr::unique("v"), "resources": list});
     let fresh = folder.join("listeners.next");
     std::fs::write(&fresh, response.to_string()).expect("the listeners can be written");
-    std::fs::rename(fresh, folder.join("listeners.json"))
-        .expect("the listeners can be put in place");
+    std::fs::rename(fresh, folder.join("listeners.json")).expect("the listeners can be put in place");
 }
 
 /// Running applications with their proxy and backends.
@@ -260,10 +231,7 @@ impl Mesh {
     /// If there is none.
     #[must_use]
     pub fn app(&self, id: &str) -> &MeshApp {
-        self.apps
-            .iter()
-            .find(|it| it.id == id)
-            .unwrap_or_else(|| panic!("the mesh has no application {id}"))
+        self.apps.iter().find(|it| it.id == id).unwrap_or_else(|| panic!("the mesh has no application {id}"))
     }
 
     /// The Redis server.
@@ -271,11 +239,7 @@ impl Mesh {
     /// # Panics
     /// If the mesh has none.
     pub fn redis(&self) -> MutexGuard<'_, Redis> {
-        self.redis
-            .as_ref()
-            .expect("the mesh has a Redis")
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.redis.as_ref().expect("the mesh has a Redis").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts other listeners in place of the present ones, as a control plane does.
@@ -291,9 +255,7 @@ impl Mesh {
     pub fn wait_until_usable(&self) {
         for app in &self.apps {
             wait::until_true(&format!("the proxy of {} is usable", app.id), || {
-                app.get("/v1.0/healthz/outbound")
-                    .try_send()
-                    .is_ok_and(|answer| answer.status == 204)
+                app.get("/v1.0/healthz/outbound").try_send().is_ok_and(|answer| answer.status == 204)
             });
         }
     }
@@ -317,12 +279,7 @@ impl MeshApp {
         if spec.listens {
             server.resume();
         }
-        Self {
-            id: spec.id.clone(),
-            http: ports::free(),
-            grpc: ports::free(),
-            server,
-        }
+        Self { id: spec.id.clone(), http: ports::free(), grpc: ports::free(), server }
     }
 
     /// Dapr's HTTP API, `host:port`.

@@ -43,19 +43,11 @@ impl Raw {
     /// Connects to `address`, `host:port`.
     #[must_use]
     pub fn connect(address: &str) -> Self {
-        let socket =
-            TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        let socket = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
         socket.set_nodelay(true).expect("a connected socket");
-        socket
-            .set_read_timeout(Some(SOON))
-            .expect("a connected socket");
-        socket
-            .set_write_timeout(Some(SOON))
-            .expect("a connected socket");
-        Self {
-            socket,
-            read: Vec::new(),
-        }
+        socket.set_read_timeout(Some(SOON)).expect("a connected socket");
+        socket.set_write_timeout(Some(SOON)).expect("a connected socket");
+        Self { socket, read: Vec::new() }
     }
 
     /// Writes bytes.
@@ -82,11 +74,7 @@ impl Raw {
                 return std::mem::take(&mut self.read);
             }
             let what = String::from_utf8_lossy(part).into_owned();
-            assert!(
-                self.more(),
-                "the connection ended before {what:?}: {:?}",
-                String::from_utf8_lossy(&self.read)
-            );
+            assert!(self.more(), "the connection ended before {what:?}: {:?}", String::from_utf8_lossy(&self.read));
         }
     }
 
@@ -117,16 +105,12 @@ impl Raw {
 
     /// Closes the sending half.
     pub fn half_close(&mut self) {
-        self.socket
-            .shutdown(std::net::Shutdown::Write)
-            .expect("a connected socket");
+        self.socket.shutdown(std::net::Shutdown::Write).expect("a connected socket");
     }
 
     /// Goes away without a goodbye: the peer gets a TCP reset.
     pub fn reset(self) {
-        SockRef::from(&self.socket)
-            .set_linger(Some(Duration::ZERO))
-            .expect("a connected socket");
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).expect("a connected socket");
     }
 
     fn drop_head(&mut self) {
@@ -180,10 +164,7 @@ impl Raw {
                 true
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
-            Err(error) => panic!(
-                "nothing more came after {:?}: {error}",
-                String::from_utf8_lossy(&self.read)
-            ),
+            Err(error) => panic!("nothing more came after {:?}: {error}", String::from_utf8_lossy(&self.read)),
         }
     }
 }
@@ -198,17 +179,10 @@ fn body_length(answer: &RawAnswer) -> Length {
     if matches!(answer.status, 204 | 304) {
         return Length::Bytes(0);
     }
-    if answer
-        .header("transfer-encoding")
-        .is_some_and(|it| it.contains("chunked"))
-    {
+    if answer.header("transfer-encoding").is_some_and(|it| it.contains("chunked")) {
         return Length::Chunked;
     }
-    answer
-        .header("content-length")
-        .map_or(Length::ToTheEnd, |it| {
-            Length::Bytes(it.parse().expect("a length"))
-        })
+    answer.header("content-length").map_or(Length::ToTheEnd, |it| Length::Bytes(it.parse().expect("a length")))
 }
 
 fn parse_head(bytes: &[u8]) -> Option<(RawAnswer, usize)> {
@@ -216,25 +190,11 @@ fn parse_head(bytes: &[u8]) -> Option<(RawAnswer, usize)> {
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => {
-            let headers = response
-                .headers
-                .iter()
-                .map(|it| (it.name.to_ascii_lowercase(), it.value.to_vec()))
-                .collect();
+            let headers = response.headers.iter().map(|it| (it.name.to_ascii_lowercase(), it.value.to_vec())).collect();
             let status = response.code.expect("a whole head has a status");
-            Some((
-                RawAnswer {
-                    status,
-                    headers,
-                    body: Vec::new(),
-                },
-                length,
-            ))
+            Some((RawAnswer { status, headers, body: Vec::new() }, length))
         }
         Ok(httparse::Status::Partial) => None,
-        Err(error) => panic!(
-            "no HTTP answer ({error}): {:?}",
-            String::from_utf8_lossy(bytes)
-        ),
+        Err(error) => panic!("no HTTP answer ({error}): {:?}", String::from_utf8_lossy(bytes)),
     }
 }

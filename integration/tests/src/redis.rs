@@ -35,12 +35,7 @@ impl Redis {
     #[must_use]
     pub fn with(options: RedisOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut redis = Self {
-            options,
-            port: ports::free(),
-            folder,
-            process: None,
-        };
+        let mut redis = Self { options, port: ports::free(), folder, process: None };
         redis.restart();
         redis
     }
@@ -71,15 +66,7 @@ impl Redis {
         let log = File::create(self.folder.path().join("log")).expect("a log file");
         let mut command = Command::new(env::redis_server());
         command
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--dir",
-            ])
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(self.folder.path())
             .stdin(Stdio::null())
             .stdout(log);
@@ -100,16 +87,11 @@ impl Redis {
     }
 
     fn ping(&self) -> bool {
-        self.connect()
-            .is_ok_and(|mut it| redis::cmd("PING").query::<String>(&mut it).is_ok())
+        self.connect().is_ok_and(|mut it| redis::cmd("PING").query::<String>(&mut it).is_ok())
     }
 
     fn connect(&self) -> redis::RedisResult<redis::Connection> {
-        let secret = self
-            .options
-            .password
-            .as_ref()
-            .map_or(String::new(), |it| format!(":{it}@"));
+        let secret = self.options.password.as_ref().map_or(String::new(), |it| format!(":{it}@"));
         let client = redis::Client::open(format!("redis://{secret}127.0.0.1:{}/", self.port))?;
         let connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
         connection.set_read_timeout(Some(wait::SOON))?;
@@ -137,9 +119,7 @@ impl Client {
         for argument in arguments {
             command.arg(*argument);
         }
-        command
-            .query(&mut self.0)
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command.query(&mut self.0).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// The fields of a hash, sorted by name.
@@ -152,9 +132,7 @@ impl Client {
     /// The entries of a stream in order: id, then fields and values.
     pub fn stream(&mut self, key: &str) -> Vec<StreamEntry> {
         let raw: Vec<(String, Vec<(String, String)>)> = self.run(&["XRANGE", key, "-", "+"]);
-        raw.into_iter()
-            .map(|(id, fields)| StreamEntry { id, fields })
-            .collect()
+        raw.into_iter().map(|(id, fields)| StreamEntry { id, fields }).collect()
     }
 
     /// How many entries of `stream` were given to `group` and not acknowledged.
@@ -183,9 +161,6 @@ impl StreamEntry {
     /// The value of a field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 }

@@ -8,11 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime can be built")
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be built")
     })
 }
 

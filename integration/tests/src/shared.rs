@@ -43,21 +43,14 @@ impl Meshes {
     /// Meshes that `start` makes when it is given a number of workers.
     #[must_use]
     pub const fn new(start: fn(u32) -> Mesh) -> Self {
-        Self {
-            one: Shared::new(),
-            four: Shared::new(),
-            start,
-        }
+        Self { one: Shared::new(), four: Shared::new(), start }
     }
 
     /// Runs `test` on both, and judges Envoy's log after each.
     pub fn each(&self, test: impl Fn(&Mesh)) {
         for (workers, shared) in [(1, &self.one), (4, &self.four)] {
             let mesh = shared.get(|| (self.start)(workers));
-            let attempt = Attempt {
-                mesh: &mesh,
-                workers,
-            };
+            let attempt = Attempt { mesh: &mesh, workers };
             test(&mesh);
             drop(attempt);
             mesh.envoy.check_log();

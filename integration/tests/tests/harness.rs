@@ -1,11 +1,6 @@
 //! The harness itself, on an Envoy without the module: what it shows has to be what was sent.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
 use weft_tests::app::{Reply, TestApp};
@@ -18,8 +13,7 @@ use weft_tests::redis::{Redis, RedisOptions};
 fn plain_proxy(port: u16, app: u16) -> Value {
     let hcm = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
-    let address =
-        |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    let address = |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
     json!({"static_resources": {
         "listeners": [{"name": "plain", "address": address(port), "filter_chains": [{"filters": [{
             "name": "hcm",
@@ -43,23 +37,13 @@ fn proxied() -> (EnvoyProcess, TestApp, String) {
 #[test]
 fn the_application_sees_a_request_as_it_was_sent_and_the_client_its_answer() {
     let (envoy, app, address) = proxied();
-    app.on(
-        "/a",
-        Reply::bytes(201, "made")
-            .with("x-one", "1")
-            .with("x-one", "2"),
-    );
-    let sent = client::Call::new(hyper::Method::PUT, &address, "/a?b=%20c")
-        .header("x-many", "1")
-        .header("x-many", "2");
+    app.on("/a", Reply::bytes(201, "made").with("x-one", "1").with("x-one", "2"));
+    let sent = client::Call::new(hyper::Method::PUT, &address, "/a?b=%20c").header("x-many", "1").header("x-many", "2");
     let answer = sent.body("body").send().expect(201);
     assert_eq!(answer.text(), "made");
     assert_eq!(answer.headers.get_all("x-one").iter().count(), 2);
     let seen = app.wait_for("/a", 1);
-    assert_eq!(
-        (seen[0].method.as_str(), seen[0].target.as_str()),
-        ("PUT", "/a?b=%20c")
-    );
+    assert_eq!((seen[0].method.as_str(), seen[0].target.as_str()), ("PUT", "/a?b=%20c"));
     assert_eq!(seen[0].values("x-many"), ["1", "2"]);
     assert_eq!((&seen[0].body[..], seen[0].complete), (&b"body"[..], true));
     assert_eq!(envoy.admin().stat("http.plain.downstream_rq_2xx"), 1);
@@ -96,10 +80,7 @@ fn the_test_can_drive_both_bodies_of_a_request() {
 
 #[test]
 fn a_durable_redis_that_was_killed_comes_back_with_its_data() {
-    let mut redis = Redis::with(RedisOptions {
-        durable: true,
-        password: Some("secret".to_owned()),
-    });
+    let mut redis = Redis::with(RedisOptions { durable: true, password: Some("secret".to_owned()) });
     redis.client().run::<()>(&["SET", "a", "1"]);
     redis.kill();
     redis.restart();

@@ -1,11 +1,6 @@
 //! Service invocation as applications see it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use weft_tests::mesh::Mesh;
 use weft_tests::shared::Meshes;
@@ -21,11 +16,5 @@ mod streams;
 #[path = "invoke/target.rs"]
 mod target;
 
-static MESHES: Meshes = Meshes::new(|workers| {
-    Mesh::builder()
-        .workers(workers)
-        .app("orders")
-        .app("warehouse")
-        .dead_app("ghost")
-        .start()
-});
+static MESHES: Meshes =
+    Meshes::new(|workers| Mesh::builder().workers(workers).app("orders").app("warehouse").dead_app("ghost").start());

@@ -30,10 +30,7 @@ pub fn clean(path: &str) -> String {
 fn is_clean(path: &str) -> bool {
     path.starts_with('/')
         && (path.len() == 1 || !path.ends_with('/'))
-        && path
-            .split('/')
-            .skip(1)
-            .all(|segment| !matches!(segment, "" | "." | ".."))
+        && path.split('/').skip(1).all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
 /// Splits `:path` into path and query; the query is without its `?`, and `None` if there is no `?`.
@@ -75,9 +72,7 @@ pub fn parameter(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Why a method path cannot be sent.
@@ -96,10 +91,7 @@ pub fn method_path(raw: &str) -> Result<String, InvalidMethod> {
         return Ok(clean_rooted(raw));
     }
     let decoded = decode(raw, false);
-    if let Some(byte) = decoded
-        .iter()
-        .find(|byte| matches!(byte, b'#' | b'?' | 0..0x20 | 0x7f))
-    {
+    if let Some(byte) = decoded.iter().find(|byte| matches!(byte, b'#' | b'?' | 0..0x20 | 0x7f)) {
         return Err(InvalidMethod { byte: *byte });
     }
     Ok(encode(&clean_bytes(&decoded)))
@@ -111,11 +103,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 fn clean_rooted(path: &str) -> String {
-    if path.starts_with('/') {
-        clean(path)
-    } else {
-        clean(&format!("/{path}"))
-    }
+    if path.starts_with('/') { clean(path) } else { clean(&format!("/{path}")) }
 }
 
 fn clean_bytes(path: &[u8]) -> Vec<u8> {
@@ -167,10 +155,7 @@ mod tests {
 
     #[test]
     fn repeated_slashes_and_dots_are_resolved() {
-        assert_eq!(
-            clean("/v1.0////invoke//a/method//foo"),
-            "/v1.0/invoke/a/method/foo"
-        );
+        assert_eq!(clean("/v1.0////invoke//a/method//foo"), "/v1.0/invoke/a/method/foo");
         assert_eq!(clean("/a/./b/../c/"), "/a/c");
         assert_eq!(clean("/../.."), "/");
         assert_eq!(clean("/"), "/");
@@ -179,14 +164,7 @@ mod tests {
 
     #[test]
     fn a_method_path_with_forbidden_characters_is_refused() {
-        for raw in [
-            "test%23stream",
-            "test%3Fstream",
-            "test%00stream",
-            "test%0Dstream",
-            "a%23b%3Fc%25d",
-            "a%7f",
-        ] {
+        for raw in ["test%23stream", "test%3Fstream", "test%00stream", "test%0Dstream", "a%23b%3Fc%25d", "a%7f"] {
             assert!(method_path(raw).is_err(), "{raw}");
         }
     }

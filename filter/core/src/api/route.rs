@@ -30,10 +30,7 @@ pub enum UnservedApi {
 }
 
 /// One of Dapr's HTTP routes, with its decoded parameters.
-#[allow(
-    missing_docs,
-    reason = "the fields are the parameters that each path names"
-)]
+#[allow(missing_docs, reason = "the fields are the parameters that each path names")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// `GET /v1.0/state/{store}/{key}`
@@ -106,14 +103,8 @@ fn state(method: &[u8], rest: &str) -> Option<Route> {
     };
     match (method, key) {
         (_, Some(key)) if key.contains('/') => None,
-        (b"GET", Some(key)) => Some(Route::StateGet {
-            store,
-            key: path::parameter(key)?,
-        }),
-        (b"DELETE", Some(key)) => Some(Route::StateDelete {
-            store,
-            key: path::parameter(key)?,
-        }),
+        (b"GET", Some(key)) => Some(Route::StateGet { store, key: path::parameter(key)? }),
+        (b"DELETE", Some(key)) => Some(Route::StateDelete { store, key: path::parameter(key)? }),
         (b"POST" | b"PUT", None) if !store.is_empty() => Some(Route::StateSave { store }),
         (b"POST" | b"PUT", Some("bulk")) => Some(Route::StateBulk { store }),
         (b"POST" | b"PUT", Some("transaction")) => Some(Route::StateTransaction { store }),
@@ -125,16 +116,10 @@ fn publish(rest: &str) -> Option<Route> {
     if let Some(rest) = rest.strip_prefix("bulk/")
         && let Some((pubsub, topic)) = rest.split_once('/')
     {
-        return Some(Route::PublishBulk {
-            pubsub: path::parameter(pubsub)?,
-            topic: path::parameter(topic)?,
-        });
+        return Some(Route::PublishBulk { pubsub: path::parameter(pubsub)?, topic: path::parameter(topic)? });
     }
     let (pubsub, topic) = rest.split_once('/').unwrap_or((rest, ""));
-    Some(Route::Publish {
-        pubsub: path::parameter(pubsub)?,
-        topic: path::parameter(topic)?,
-    })
+    Some(Route::Publish { pubsub: path::parameter(pubsub)?, topic: path::parameter(topic)? })
 }
 
 fn alpha(method: &[u8], block: &str, rest: &str) -> Option<Route> {
@@ -143,12 +128,8 @@ fn alpha(method: &[u8], block: &str, rest: &str) -> Option<Route> {
     }
     match block {
         "state" => {
-            let store = rest
-                .strip_suffix("/query")
-                .filter(|store| !store.contains('/'))?;
-            Some(Route::StateQuery {
-                store: path::parameter(store)?,
-            })
+            let store = rest.strip_suffix("/query").filter(|store| !store.contains('/'))?;
+            Some(Route::StateQuery { store: path::parameter(store)? })
         }
         "publish" => match publish(rest)? {
             bulk @ Route::PublishBulk { .. } => Some(bulk),
@@ -187,72 +168,24 @@ mod tests {
 
     #[test]
     fn state_routes_are_told_apart_by_method_and_depth() {
-        assert_eq!(
-            get("/v1.0/state/s/k"),
-            Route::StateGet {
-                store: "s".into(),
-                key: "k".into()
-            }
-        );
-        assert_eq!(
-            get("/v1.0/state/s/bulk"),
-            Route::StateGet {
-                store: "s".into(),
-                key: "bulk".into()
-            }
-        );
-        assert_eq!(
-            route(b"PUT", "/v1.0/state/s/bulk"),
-            Route::StateBulk { store: "s".into() }
-        );
-        assert_eq!(
-            route(b"POST", "/v1.0/state/s"),
-            Route::StateSave { store: "s".into() }
-        );
+        assert_eq!(get("/v1.0/state/s/k"), Route::StateGet { store: "s".into(), key: "k".into() });
+        assert_eq!(get("/v1.0/state/s/bulk"), Route::StateGet { store: "s".into(), key: "bulk".into() });
+        assert_eq!(route(b"PUT", "/v1.0/state/s/bulk"), Route::StateBulk { store: "s".into() });
+        assert_eq!(route(b"POST", "/v1.0/state/s"), Route::StateSave { store: "s".into() });
         assert_eq!(route(b"PATCH", "/v1.0/state/s"), Route::Invoke);
-        assert_eq!(
-            get("/v1.0/state/a+b/c%2Fd"),
-            Route::StateGet {
-                store: "a b".into(),
-                key: "c/d".into()
-            }
-        );
-        assert_eq!(
-            route(b"POST", "/v1.0-alpha1/state/s/query"),
-            Route::StateQuery { store: "s".into() }
-        );
+        assert_eq!(get("/v1.0/state/a+b/c%2Fd"), Route::StateGet { store: "a b".into(), key: "c/d".into() });
+        assert_eq!(route(b"POST", "/v1.0-alpha1/state/s/query"), Route::StateQuery { store: "s".into() });
     }
 
     #[test]
     fn a_topic_may_hold_slashes_and_bulk_is_a_word_of_the_path() {
-        assert_eq!(
-            route(b"POST", "/v1.0/publish/p/a/b"),
-            Route::Publish {
-                pubsub: "p".into(),
-                topic: "a/b".into()
-            }
-        );
+        assert_eq!(route(b"POST", "/v1.0/publish/p/a/b"), Route::Publish { pubsub: "p".into(), topic: "a/b".into() });
         assert_eq!(
             route(b"POST", "/v1.0/publish/bulk/p/t"),
-            Route::PublishBulk {
-                pubsub: "p".into(),
-                topic: "t".into()
-            }
+            Route::PublishBulk { pubsub: "p".into(), topic: "t".into() }
         );
-        assert_eq!(
-            route(b"POST", "/v1.0/publish/p"),
-            Route::Publish {
-                pubsub: "p".into(),
-                topic: String::new()
-            }
-        );
-        assert_eq!(
-            route(b"POST", "/v1.0/publish/bulk/p"),
-            Route::Publish {
-                pubsub: "bulk".into(),
-                topic: "p".into()
-            }
-        );
+        assert_eq!(route(b"POST", "/v1.0/publish/p"), Route::Publish { pubsub: "p".into(), topic: String::new() });
+        assert_eq!(route(b"POST", "/v1.0/publish/bulk/p"), Route::Publish { pubsub: "bulk".into(), topic: "p".into() });
     }
 
     #[test]
@@ -266,14 +199,8 @@ mod tests {
 
     #[test]
     fn every_unserved_block_is_named() {
-        assert_eq!(
-            get("/v1.0/secrets/vault/k"),
-            Route::Unserved(UnservedApi::Secrets, "vault".into())
-        );
-        assert_eq!(
-            route(b"POST", "/v1.0-alpha1/lock/l"),
-            Route::Unserved(UnservedApi::Lock, "l".into())
-        );
+        assert_eq!(get("/v1.0/secrets/vault/k"), Route::Unserved(UnservedApi::Secrets, "vault".into()));
+        assert_eq!(route(b"POST", "/v1.0-alpha1/lock/l"), Route::Unserved(UnservedApi::Lock, "l".into()));
         assert_eq!(
             route(b"POST", "/v1.0-beta1/workflows/dapr/w/start"),
             Route::Unserved(UnservedApi::Workflows, "dapr".into())

@@ -18,8 +18,7 @@ pub(super) fn reply(config: &PluginConfig, blocks: &Blocks) -> Reply {
     if !components.is_empty() {
         body.insert("components".to_owned(), Value::Array(components));
     }
-    let extended =
-        json!({"daprRuntimeVersion": DAPR_API_VERSION, "weftVersion": env!("CARGO_PKG_VERSION")});
+    let extended = json!({"daprRuntimeVersion": DAPR_API_VERSION, "weftVersion": env!("CARGO_PKG_VERSION")});
     body.insert("extended".to_owned(), extended);
     let subscriptions = blocks.subscriptions();
     if !subscriptions.is_empty() {
@@ -48,20 +47,10 @@ fn app_channel(config: &PluginConfig) -> Option<Value> {
 
 #[inline(never)]
 pub(super) fn wrong_app_id() -> Reply {
-    DaprError::new(
-        500,
-        "ERR_HEALTH_APPID_NOT_MATCH",
-        "dapr app-id does not match".to_owned(),
-    )
-    .reply()
+    DaprError::new(500, "ERR_HEALTH_APPID_NOT_MATCH", "dapr app-id does not match".to_owned()).reply()
 }
 
 #[inline(never)]
 pub(super) fn not_ready() -> Reply {
-    DaprError::new(
-        500,
-        "ERR_HEALTH_NOT_READY",
-        "dapr is not ready: [app]".to_owned(),
-    )
-    .reply()
+    DaprError::new(500, "ERR_HEALTH_NOT_READY", "dapr is not ready: [app]".to_owned()).reply()
 }

@@ -18,15 +18,10 @@ impl Blocks {
     /// # Errors
     /// Components, which this module cannot serve.
     pub fn new(config: &PluginConfig, _runtime: &Runtime) -> Result<Self, Vec<String>> {
-        let refuse = |name: &String| {
-            format!("component {name:?} needs weft.wasm; this is the module for routing only")
-        };
+        let refuse = |name: &String| format!("component {name:?} needs weft.wasm; this is the module for routing only");
         match config.components.as_slice() {
             [] => Ok(Self),
-            some => Err(some
-                .iter()
-                .map(|component| refuse(&component.name))
-                .collect()),
+            some => Err(some.iter().map(|component| refuse(&component.name)).collect()),
         }
     }
 
@@ -36,28 +31,19 @@ impl Blocks {
     }
 
     /// Dapr's answers for blocks that are not configured.
-    pub fn serve(
-        &self,
-        route: Route,
-        _request: Request,
-        _trace: Trace,
-    ) -> BoxFuture<'static, Reply> {
+    pub fn serve(&self, route: Route, _request: Request, _trace: Trace) -> BoxFuture<'static, Reply> {
         let error = match route {
-            Route::Publish { .. } | Route::PublishBulk { .. } => DaprError::new(
-                400,
-                "ERR_PUBSUB_NOT_CONFIGURED",
-                "pubsub is not configured".to_owned(),
-            ),
+            Route::Publish { .. } | Route::PublishBulk { .. } => {
+                DaprError::new(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured".to_owned())
+            }
             Route::StateGet { store, .. }
             | Route::StateDelete { store, .. }
             | Route::StateSave { store }
             | Route::StateBulk { store }
             | Route::StateTransaction { store }
-            | Route::StateQuery { store } => DaprError::new(
-                500,
-                "ERR_STATE_STORE_NOT_CONFIGURED",
-                format!("state store {store} is not configured"),
-            ),
+            | Route::StateQuery { store } => {
+                DaprError::new(500, "ERR_STATE_STORE_NOT_CONFIGURED", format!("state store {store} is not configured"))
+            }
             _ => DaprError::new(404, "ERR_DIRECT_INVOKE", "no such route".to_owned()),
         };
         let reply = error.reply();

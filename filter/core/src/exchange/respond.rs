@@ -20,11 +20,7 @@ const FROM_UPSTREAM: &str = "via_upstream";
 
 impl Exchange {
     /// An answer's headers are here. `details` asks the proxy for its response code details.
-    pub fn response_head(
-        &mut self,
-        headers: &Headers,
-        details: impl FnOnce() -> String,
-    ) -> ResponseStep {
+    pub fn response_head(&mut self, headers: &Headers, details: impl FnOnce() -> String) -> ResponseStep {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
             Stage::Forwarded { app, traceparent } => returned(headers, &app, traceparent, details),
             other => {
@@ -43,10 +39,7 @@ pub(crate) fn returned(
     traceparent: Option<String>,
     details: impl FnOnce() -> String,
 ) -> ResponseStep {
-    let status = headers
-        .text(":status")
-        .and_then(|text| text.parse::<u16>().ok())
-        .unwrap_or(0);
+    let status = headers.text(":status").and_then(|text| text.parse::<u16>().ok()).unwrap_or(0);
     // The router adds this header to every answer that came from a host; asking for details costs a host call.
     if status >= 400 && headers.get("x-envoy-upstream-service-time").is_none() {
         let details = details();
@@ -58,9 +51,5 @@ pub(crate) fn returned(
     if let Some(traceparent) = traceparent {
         edits.set.push(("traceparent", traceparent.into_bytes()));
     }
-    if edits == Edits::default() {
-        ResponseStep::Continue
-    } else {
-        ResponseStep::Edit(edits)
-    }
+    if edits == Edits::default() { ResponseStep::Continue } else { ResponseStep::Edit(edits) }
 }

@@ -17,11 +17,7 @@ fn head(method: &str, path: &str) -> Headers {
 
 fn answer(status: u16, from_host: bool) -> Headers {
     let headers = Headers::new().with(":status", status.to_string());
-    if from_host {
-        headers.with("x-envoy-upstream-service-time", "1")
-    } else {
-        headers
-    }
+    if from_host { headers.with("x-envoy-upstream-service-time", "1") } else { headers }
 }
 
 fn reply(step: Step) -> Reply {
@@ -36,20 +32,14 @@ fn an_invocation_goes_on_without_waiting_for_its_body() {
     let mut exchange = exchange();
     let step = exchange.request_head(head("POST", "/v1.0/invoke/warehouse/method/x"), false);
     assert!(matches!(step, Step::Forward(_)));
-    assert_eq!(
-        exchange.request_body(1 << 30, false, || panic!("read")),
-        Step::Continue
-    );
+    assert_eq!(exchange.request_body(1 << 30, false, || panic!("read")), Step::Continue);
 }
 
 #[test]
 fn the_applications_own_error_goes_back_verbatim() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
-    assert_eq!(
-        exchange.response_head(&answer(503, true), || panic!("asked")),
-        ResponseStep::Continue
-    );
+    assert_eq!(exchange.response_head(&answer(503, true), || panic!("asked")), ResponseStep::Continue);
 }
 
 #[test]
@@ -57,32 +47,22 @@ fn what_the_proxy_made_up_becomes_daprs_error() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
     let step = exchange.response_head(&answer(503, false), || "no_healthy_upstream".to_owned());
-    let ResponseStep::Replace(reply) = step else {
-        panic!("{step:?}")
-    };
+    let ResponseStep::Replace(reply) = step else { panic!("{step:?}") };
     assert_eq!(reply.status, 500);
     let body = String::from_utf8(reply.body).unwrap();
     assert!(
-        body.contains("ERR_DIRECT_INVOKE")
-            && body.contains("warehouse")
-            && body.contains("no healthy host"),
+        body.contains("ERR_DIRECT_INVOKE") && body.contains("warehouse") && body.contains("no healthy host"),
         "{body}"
     );
     // The replacement itself comes through the same callback.
-    assert_eq!(
-        exchange.response_head(&answer(500, false), || panic!("asked")),
-        ResponseStep::Continue
-    );
+    assert_eq!(exchange.response_head(&answer(500, false), || panic!("asked")), ResponseStep::Continue);
 }
 
 #[test]
 fn a_response_without_the_routers_header_is_the_applications_if_the_proxy_says_so() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
-    assert_eq!(
-        exchange.response_head(&answer(404, false), || "via_upstream".to_owned()),
-        ResponseStep::Continue
-    );
+    assert_eq!(exchange.response_head(&answer(404, false), || "via_upstream".to_owned()), ResponseStep::Continue);
 }
 
 #[test]
@@ -90,33 +70,17 @@ fn a_body_above_the_limit_is_refused_by_its_announced_and_by_its_real_size() {
     let announced = head("POST", "/v1.0/state/s").with("content-length", "11");
     assert_eq!(reply(exchange().request_head(announced, false)).status, 400);
     let mut exchange = exchange();
-    assert_eq!(
-        exchange.request_head(head("POST", "/v1.0/state/s"), false),
-        Step::Pause
-    );
-    assert_eq!(
-        exchange.request_body(10, false, || panic!("read")),
-        Step::Pause
-    );
+    assert_eq!(exchange.request_head(head("POST", "/v1.0/state/s"), false), Step::Pause);
+    assert_eq!(exchange.request_body(10, false, || panic!("read")), Step::Pause);
     let refused = reply(exchange.request_body(11, false, || panic!("read")));
-    assert!(
-        String::from_utf8(refused.body)
-            .unwrap()
-            .contains("maxBodyBytes")
-    );
-    assert_eq!(
-        exchange.request_body(12, true, || panic!("read")),
-        Step::Continue
-    );
+    assert!(String::from_utf8(refused.body).unwrap().contains("maxBodyBytes"));
+    assert_eq!(exchange.request_body(12, true, || panic!("read")), Step::Continue);
 }
 
 #[test]
 fn trailers_complete_a_body() {
     let mut exchange = exchange();
-    assert_eq!(
-        exchange.request_head(head("POST", "/v1.0/state/s"), false),
-        Step::Pause
-    );
+    assert_eq!(exchange.request_head(head("POST", "/v1.0/state/s"), false), Step::Pause);
     assert_eq!(exchange.request_body(2, false, Vec::new), Step::Pause);
     assert_eq!(exchange.request_trailers(|| b"[]".to_vec()), Step::Pause);
     assert!(exchange.app.runtime().is_running(StreamId(7)));
@@ -129,34 +93,20 @@ fn a_client_that_leaves_takes_its_flow_along() {
     exchange.request_body(2, true, || b"[]".to_vec());
     exchange.gone();
     assert!(!exchange.app.runtime().is_running(StreamId(7)));
-    assert!(
-        exchange
-            .app
-            .runtime()
-            .run(crate::runtime::Scope::Root)
-            .is_empty()
-    );
+    assert!(exchange.app.runtime().run(crate::runtime::Scope::Root).is_empty());
 }
 
 #[test]
 fn grpc_is_answered_as_unimplemented() {
-    let headers = head("POST", "/dapr.proto.runtime.v1.Dapr/GetState")
-        .with("content-type", "application/grpc+proto");
+    let headers = head("POST", "/dapr.proto.runtime.v1.Dapr/GetState").with("content-type", "application/grpc+proto");
     let step = exchange().request_head(headers, false);
     assert!(matches!(step, Step::Unimplemented(message) if message.contains("GetState")));
 }
 
 #[test]
 fn the_trap_switch_works_only_where_it_is_set() {
-    assert_eq!(
-        exchange().request_head(head("GET", "/weft-test/trap"), true),
-        Step::Trap
-    );
+    assert_eq!(exchange().request_head(head("GET", "/weft-test/trap"), true), Step::Trap);
     let config = serde_json::from_slice(br#"{"version":1,"appId":"orders"}"#).unwrap();
     let app = App::new(config, FakeHost::new(), WorkerMark::default()).unwrap();
-    assert_eq!(
-        reply(Exchange::new(app, StreamId(1)).request_head(head("GET", "/weft-test/trap"), true))
-            .status,
-        404
-    );
+    assert_eq!(reply(Exchange::new(app, StreamId(1)).request_head(head("GET", "/weft-test/trap"), true)).status, 404);
 }

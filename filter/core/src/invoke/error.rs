@@ -6,12 +6,7 @@ use crate::http::Reply;
 /// `ERR_DIRECT_INVOKE` for an application that could not be called.
 #[inline(never)]
 pub fn direct_invoke(status: u16, app: &str, why: &str) -> Reply {
-    DaprError::new(
-        status,
-        "ERR_DIRECT_INVOKE",
-        format!("failed to invoke, id: {app}, err: {why}"),
-    )
-    .reply()
+    DaprError::new(status, "ERR_DIRECT_INVOKE", format!("failed to invoke, id: {app}, err: {why}")).reply()
 }
 
 /// No id in path, header or credentials.
@@ -25,23 +20,15 @@ pub(super) fn no_app_id() -> Reply {
 #[inline(never)]
 pub fn failed_upstream(app: &str, status: u16, details: &str) -> Reply {
     let what = match details {
-        d if d.starts_with("cluster_not_found") || d.starts_with("route_not_found") => {
-            "no route to the application"
-        }
+        d if d.starts_with("cluster_not_found") || d.starts_with("route_not_found") => "no route to the application",
         d if d.starts_with("no_healthy_upstream") => "no healthy host",
         d if d.contains("connection_failure") || d.contains("remote_connection_failure") => {
             "connection refused or lost"
         }
         d if d.contains("timeout") => "timeout",
         d if d.contains("overflow") => "too many requests wait",
-        d if d.contains("reset") || d.contains("termination") => {
-            "the connection was reset before an answer came"
-        }
+        d if d.contains("reset") || d.contains("termination") => "the connection was reset before an answer came",
         _ => "the proxy could not get an answer",
     };
-    direct_invoke(
-        500,
-        app,
-        &format!("{what} (the proxy answered {status}: {details})"),
-    )
+    direct_invoke(500, app, &format!("{what} (the proxy answered {status}: {details})"))
 }

@@ -18,16 +18,10 @@ pub struct Named {
 /// `/v1.0/invoke/<id>/method/<path>` (`dapr-api` 1.1). `path` is without its query.
 pub fn name_target(headers: &Headers, path: &str) -> Option<Named> {
     if let Some(app) = headers.text("dapr-app-id").filter(|app| !app.is_empty()) {
-        return Some(Named {
-            app: app.to_owned(),
-            method: path.to_owned(),
-        });
+        return Some(Named { app: app.to_owned(), method: path.to_owned() });
     }
     if let Some(app) = headers.text("authorization").and_then(basic_app_id) {
-        return Some(Named {
-            app,
-            method: path.to_owned(),
-        });
+        return Some(Named { app, method: path.to_owned() });
     }
     let clean = crate::api::path::clean(path);
     let rest = clean.strip_prefix("/v1.0/invoke/")?;
@@ -36,10 +30,7 @@ pub fn name_target(headers: &Headers, path: &str) -> Option<Named> {
         None => (rest.strip_suffix("/method")?, ""),
     };
     let app = crate::api::path::parameter(app).filter(|app| !app.is_empty())?;
-    Some(Named {
-        app,
-        method: method.to_owned(),
-    })
+    Some(Named { app, method: method.to_owned() })
 }
 
 /// The password of `Basic base64("dapr-app-id:<id>")`.
@@ -77,21 +68,10 @@ impl Destination {
         let is_own = app == config.app_id && namespace == config.namespace;
         if let (true, Some(own)) = (is_own, &config.app) {
             let cluster = Some(own.cluster.clone());
-            return Ok(Self {
-                app_id: app.to_owned(),
-                cluster,
-                authority: own.authority.clone(),
-                is_self: true,
-            });
+            return Ok(Self { app_id: app.to_owned(), cluster, authority: own.authority.clone(), is_self: true });
         }
         let listed = config.invoke.apps.get(written);
-        let listed = listed.or_else(|| {
-            config
-                .invoke
-                .apps
-                .get(app)
-                .filter(|_| namespace == config.namespace)
-        });
+        let listed = listed.or_else(|| config.invoke.apps.get(app).filter(|_| namespace == config.namespace));
         if let Some(target) = listed {
             return Ok(Self::at(app, namespace, target));
         }
@@ -113,37 +93,19 @@ impl Destination {
 }
 
 fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, &'a str), String> {
-    let (app, namespace) = written
-        .split_once('.')
-        .unwrap_or((written, &config.namespace));
+    let (app, namespace) = written.split_once('.').unwrap_or((written, &config.namespace));
     let is_label = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 253
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
     if is_label(app) && is_label(namespace) {
         Ok((app, namespace))
     } else {
-        Err(
-            "invalid app id: it must be <id> or <id>.<namespace>, of letters, digits, '-' and '_'"
-                .to_owned(),
-        )
+        Err("invalid app id: it must be <id> or <id>.<namespace>, of letters, digits, '-' and '_'".to_owned())
     }
 }
 
 #[inline(never)]
 fn unknown(config: &PluginConfig, written: &str) -> String {
-    let known = config
-        .invoke
-        .apps
-        .keys()
-        .map(String::as_str)
-        .take(20)
-        .collect::<Vec<_>>()
-        .join(", ");
-    format!(
-        "no application {written} is known; the plugin configuration's invoke.apps has: {known}"
-    )
+    let known = config.invoke.apps.keys().map(String::as_str).take(20).collect::<Vec<_>>().join(", ");
+    format!("no application {written} is known; the plugin configuration's invoke.apps has: {known}")
 }

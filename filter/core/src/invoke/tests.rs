@@ -14,22 +14,12 @@ fn planned(config: &PluginConfig, headers: &Headers, path: &str) -> Result<Forwa
 }
 
 fn set<'a>(forward: &'a Forward, name: &str) -> Option<&'a [u8]> {
-    forward
-        .edits
-        .set
-        .iter()
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.as_slice())
+    forward.edits.set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_slice())
 }
 
 #[test]
 fn the_path_form_names_the_target_and_keeps_the_query_byte_for_byte() {
-    let forward = planned(
-        &config(),
-        &Headers::new(),
-        "/v1.0/invoke/warehouse/method/a/b?x=%2f&&y=+",
-    )
-    .unwrap();
+    let forward = planned(&config(), &Headers::new(), "/v1.0/invoke/warehouse/method/a/b?x=%2f&&y=+").unwrap();
     assert_eq!(set(&forward, ":path"), Some(&b"/a/b?x=%2f&&y=+"[..]));
     assert_eq!(set(&forward, ":authority"), Some(&b"warehouse"[..]));
     assert_eq!(set(&forward, CLUSTER_HEADER), Some(&b"to_warehouse"[..]));
@@ -40,14 +30,9 @@ fn the_path_form_names_the_target_and_keeps_the_query_byte_for_byte() {
 
 #[test]
 fn the_header_beats_the_path_and_is_removed() {
-    let headers = Headers::new()
-        .with("dapr-app-id", "warehouse")
-        .with("dapr-caller-app-id", "forged");
+    let headers = Headers::new().with("dapr-app-id", "warehouse").with("dapr-caller-app-id", "forged");
     let forward = planned(&config(), &headers, "/v1.0/invoke/other/method/b").unwrap();
-    assert_eq!(
-        set(&forward, ":path"),
-        Some(&b"/v1.0/invoke/other/method/b"[..])
-    );
+    assert_eq!(set(&forward, ":path"), Some(&b"/v1.0/invoke/other/method/b"[..]));
     assert!(forward.edits.remove.contains(&"dapr-app-id"));
     assert!(forward.edits.remove.contains(&"dapr-caller-app-id"));
     assert_eq!(set(&forward, "dapr-caller-app-id"), Some(&b"orders"[..]));
@@ -71,28 +56,15 @@ fn a_missing_id_is_daprs_404() {
     assert_eq!(reply.status, 404);
     let body = String::from_utf8(reply.body).unwrap();
     assert!(body.contains("ERR_DIRECT_INVOKE"), "{body}");
-    assert!(
-        body.contains("failed getting app id either from the URL path or the header dapr-app-id"),
-        "{body}"
-    );
+    assert!(body.contains("failed getting app id either from the URL path or the header dapr-app-id"), "{body}");
 }
 
 #[test]
 fn an_unknown_application_and_an_impossible_id_are_daprs_500() {
     for id in ["nobody", "a.b.c", "a%3Ab", "a%20b"] {
-        let reply = planned(
-            &config(),
-            &Headers::new(),
-            &format!("/v1.0/invoke/{id}/method/x"),
-        )
-        .unwrap_err();
+        let reply = planned(&config(), &Headers::new(), &format!("/v1.0/invoke/{id}/method/x")).unwrap_err();
         assert_eq!(reply.status, 500, "{id}");
-        assert!(
-            String::from_utf8(reply.body)
-                .unwrap()
-                .contains("failed to invoke, id: "),
-            "{id}"
-        );
+        assert!(String::from_utf8(reply.body).unwrap().contains("failed to invoke, id: "), "{id}");
     }
 }
 
@@ -107,20 +79,9 @@ fn a_call_of_oneself_goes_straight_to_the_application_without_caller_headers() {
 fn a_template_serves_ids_of_any_namespace() {
     let mut config = config();
     let authority = "{app}.{namespace}.svc.cluster.local:8080".to_owned();
-    config.invoke.template = Some(Target {
-        cluster: None,
-        authority,
-    });
-    let forward = planned(
-        &config,
-        &Headers::new(),
-        "/v1.0/invoke/billing.finance/method/x",
-    )
-    .unwrap();
-    assert_eq!(
-        set(&forward, ":authority"),
-        Some(&b"billing.finance.svc.cluster.local:8080"[..])
-    );
+    config.invoke.template = Some(Target { cluster: None, authority });
+    let forward = planned(&config, &Headers::new(), "/v1.0/invoke/billing.finance/method/x").unwrap();
+    assert_eq!(set(&forward, ":authority"), Some(&b"billing.finance.svc.cluster.local:8080"[..]));
     assert_eq!(set(&forward, "dapr-callee-app-id"), Some(&b"billing"[..]));
     assert_eq!(set(&forward, CLUSTER_HEADER), None);
 }
@@ -128,10 +89,7 @@ fn a_template_serves_ids_of_any_namespace() {
 #[test]
 fn a_client_cannot_choose_the_cluster() {
     let mut config = config();
-    config.invoke.template = Some(Target {
-        cluster: None,
-        authority: "{app}".to_owned(),
-    });
+    config.invoke.template = Some(Target { cluster: None, authority: "{app}".to_owned() });
     config.app = None::<AppChannel>;
     let headers = Headers::new().with("x-weft-cluster", "metadata_server");
     let forward = planned(&config, &headers, "/v1.0/invoke/anybody/method/x").unwrap();
@@ -140,10 +98,7 @@ fn a_client_cannot_choose_the_cluster() {
 
 #[test]
 fn connection_headers_are_removed() {
-    let headers = Headers::new()
-        .with("te", "trailers")
-        .with("proxy-authorization", "x")
-        .with("x-kept", "1");
+    let headers = Headers::new().with("te", "trailers").with("proxy-authorization", "x").with("x-kept", "1");
     let forward = planned(&config(), &headers, "/v1.0/invoke/warehouse/method/x").unwrap();
     assert_eq!(forward.edits.remove, ["te", "proxy-authorization"]);
 }

@@ -1,6 +1,6 @@
 //! What the metadata of a publish call asks of this block (`dapr-api` 2.2).
 
-use super::duration::parse_go_duration;
+use crate::duration::parse_go_duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -35,8 +35,6 @@ impl Future for Call {
     type Output = CallOutcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallOutcome> {
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|outcome| outcome.unwrap_or(CallOutcome::Failed { status: 0 }))
+        Pin::new(&mut self.0).poll(context).map(|outcome| outcome.unwrap_or(CallOutcome::Failed { status: 0 }))
     }
 }

@@ -34,13 +34,10 @@ impl<T: Unpin> Future for JoinAll<'_, T> {
         if !all_ended {
             return Poll::Pending;
         }
-        let taken =
-            self.0
-                .iter_mut()
-                .filter_map(|part| match std::mem::replace(part, Part::Taken) {
-                    Part::Ended(value) => Some(value),
-                    Part::Running(_) | Part::Taken => None,
-                });
+        let taken = self.0.iter_mut().filter_map(|part| match std::mem::replace(part, Part::Taken) {
+            Part::Ended(value) => Some(value),
+            Part::Running(_) | Part::Taken => None,
+        });
         Poll::Ready(taken.collect())
     }
 }

@@ -112,11 +112,7 @@ enum State {
     /// The connection has been asked for.
     Opening { tcp: TcpId, since: Time },
     /// That many replies to the greeting are still to come.
-    Greeting {
-        tcp: TcpId,
-        left: usize,
-        since: Time,
-    },
+    Greeting { tcp: TcpId, left: usize, since: Time },
     /// In service.
     Up { tcp: TcpId },
 }
@@ -241,13 +237,9 @@ impl<C: Codec> Link<C> {
         let settings = &shared.settings;
         let (command, answer) = Command::new(kind, bytes, replies, shared.runtime.now());
         let mut inner = shared.inner.borrow_mut();
-        if inner.queue.len() >= settings.max_commands
-            || inner.queue.bytes() + command.size() > settings.max_bytes
-        {
+        if inner.queue.len() >= settings.max_commands || inner.queue.bytes() + command.size() > settings.max_bytes {
             shared.runtime.host().count(Metric::LinkFull, 1);
-            command.fail(LinkError::NotSent {
-                reason: format!("too much waits for {}", shared.target.backend),
-            });
+            command.fail(LinkError::NotSent { reason: format!("too much waits for {}", shared.target.backend) });
             return answer;
         }
         inner.queue.push(command);
@@ -300,9 +292,7 @@ impl<C: Codec> Shared<C> {
         match state {
             State::Idle => self.clone().connect(),
             State::Waiting { until } if until <= now => self.clone().connect(),
-            State::Opening { since, .. } | State::Greeting { since, .. }
-                if now >= since + CONNECT_TIMEOUT =>
-            {
+            State::Opening { since, .. } | State::Greeting { since, .. } if now >= since + CONNECT_TIMEOUT => {
                 self.lost("no connection in time", Duration::ZERO);
             }
             State::Up { .. } if self.inner.borrow().queue.overdue(sent_limit) => {
@@ -311,19 +301,11 @@ impl<C: Codec> Shared<C> {
             }
             _ => {}
         }
-        let late = self
-            .inner
-            .borrow_mut()
-            .queue
-            .take_unsent_before(unsent_limit);
+        let late = self.inner.borrow_mut().queue.take_unsent_before(unsent_limit);
         if !late.is_empty() {
             let reason = self.inner.borrow().last_error.clone();
             let reason = format!("no connection to {}: {reason}", self.target.backend);
-            late.into_iter().for_each(|command| {
-                command.fail(LinkError::NotSent {
-                    reason: reason.clone(),
-                })
-            });
+            late.into_iter().for_each(|command| command.fail(LinkError::NotSent { reason: reason.clone() }));
         }
     }
 
@@ -343,12 +325,7 @@ impl<C: Codec> Shared<C> {
     fn connect(self: Rc<Self>) {
         let events: Rc<dyn TcpEvents> = self.clone();
         match self.runtime.tcp_open(&self.target, &events) {
-            Ok(tcp) => {
-                self.inner.borrow_mut().state = State::Opening {
-                    tcp,
-                    since: self.runtime.now(),
-                }
-            }
+            Ok(tcp) => self.inner.borrow_mut().state = State::Opening { tcp, since: self.runtime.now() },
             Err(error) => self.lost(&error.to_string(), Duration::ZERO),
         }
     }
@@ -366,10 +343,7 @@ impl<C: Codec> Shared<C> {
         if count == 0 {
             return;
         }
-        self.runtime.host().count(
-            Metric::LinkCommands,
-            u32::try_from(count).unwrap_or(u32::MAX),
-        );
+        self.runtime.host().count(Metric::LinkCommands, u32::try_from(count).unwrap_or(u32::MAX));
         if let Err(error) = self.runtime.host().tcp_send(tcp, &bytes) {
             self.lost(&error.to_string(), Duration::ZERO);
         }
@@ -380,9 +354,7 @@ impl<C: Codec> Shared<C> {
         let mut inner = self.inner.borrow_mut();
         let old = inner.state;
         let jitter = self.jitter(inner.backoff);
-        inner.state = State::Waiting {
-            until: self.runtime.now() + jitter.max(not_before),
-        };
+        inner.state = State::Waiting { until: self.runtime.now() + jitter.max(not_before) };
         inner.backoff = (inner.backoff * 2).min(LONGEST_BACKOFF);
         reason.clone_into(&mut inner.last_error);
         inner.received = Received::default();
@@ -393,23 +365,13 @@ impl<C: Codec> Shared<C> {
             self.runtime.tcp_close(tcp);
             self.runtime.host().count(Metric::LinkClosed, 1);
         }
-        let unknown = LinkError::OutcomeUnknown {
-            reason: format!("connection to {} lost: {reason}", self.target.backend),
-        };
-        orphans
-            .into_iter()
-            .for_each(|command| command.fail(unknown.clone()));
-        let level = if matches!(old, State::Up { .. }) {
-            LogLevel::Warn
-        } else {
-            LogLevel::Debug
-        };
+        let unknown =
+            LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
+        orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
+        let level = if matches!(old, State::Up { .. }) { LogLevel::Warn } else { LogLevel::Debug };
         self.runtime.log(
             level,
-            format_args!(
-                "component=link backend={} what=\"connection lost\" why={reason:?}",
-                self.target.backend
-            ),
+            format_args!("component=link backend={} what=\"connection lost\" why={reason:?}", self.target.backend),
         );
     }
 
@@ -435,15 +397,7 @@ impl<C: Codec> Shared<C> {
         }
         let mut inner = self.inner.borrow_mut();
         if let State::Greeting { tcp, left, since } = inner.state {
-            inner.state = if left <= 1 {
-                State::Up { tcp }
-            } else {
-                State::Greeting {
-                    tcp,
-                    left: left - 1,
-                    since,
-                }
-            };
+            inner.state = if left <= 1 { State::Up { tcp } } else { State::Greeting { tcp, left: left - 1, since } };
         }
         drop(inner);
         self.on_up();
@@ -452,13 +406,8 @@ impl<C: Codec> Shared<C> {
     fn on_up(&self) {
         if matches!(self.inner.borrow().state, State::Up { .. }) {
             self.inner.borrow_mut().backoff = FIRST_BACKOFF;
-            self.runtime.log(
-                LogLevel::Info,
-                format_args!(
-                    "component=link backend={} what=\"connected\"",
-                    self.target.backend
-                ),
-            );
+            self.runtime
+                .log(LogLevel::Info, format_args!("component=link backend={} what=\"connected\"", self.target.backend));
             self.flush();
         }
     }
@@ -479,10 +428,7 @@ impl<C: Codec> Shared<C> {
             Err(why) => why,
         };
         drop(inner);
-        self.lost(
-            &format!("bytes that are not the protocol: {why}"),
-            Duration::ZERO,
-        );
+        self.lost(&format!("bytes that are not the protocol: {why}"), Duration::ZERO);
         None
     }
 }
@@ -501,11 +447,7 @@ impl<C: Codec> TcpEvents for Shared<C> {
             self.on_up();
             return;
         }
-        inner.state = State::Greeting {
-            tcp,
-            left: greeting.len(),
-            since,
-        };
+        inner.state = State::Greeting { tcp, left: greeting.len(), since };
         drop(inner);
         if let Err(error) = self.runtime.host().tcp_send(tcp, &greeting.concat()) {
             self.lost(&error.to_string(), Duration::ZERO);
@@ -513,11 +455,7 @@ impl<C: Codec> TcpEvents for Shared<C> {
     }
 
     fn data(&self, bytes: &[u8]) {
-        self.inner
-            .borrow_mut()
-            .received
-            .bytes
-            .extend_from_slice(bytes);
+        self.inner.borrow_mut().received.bytes.extend_from_slice(bytes);
         while let Some(reply) = self.next_reply() {
             if matches!(self.inner.borrow().state, State::Greeting { .. }) {
                 self.greeted(reply);

@@ -18,17 +18,11 @@ impl ReadyQueue {
     }
 
     pub(super) fn pop(&self) -> Option<TaskId> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }
 
@@ -49,8 +43,5 @@ impl Wake for TaskWaker {
 
 /// A waker that puts the flow into the queue.
 pub(super) fn waker(queue: &Arc<ReadyQueue>, id: TaskId) -> Waker {
-    Waker::from(Arc::new(TaskWaker {
-        queue: Arc::clone(queue),
-        id,
-    }))
+    Waker::from(Arc::new(TaskWaker { queue: Arc::clone(queue), id }))
 }

@@ -32,10 +32,7 @@ impl Signal {
 
     /// Ends when the signal is raised or the time has come.
     pub fn raised_or(self, sleep: Sleep) -> impl Future<Output = ()> {
-        RaisedOr {
-            signal: self,
-            sleep,
-        }
+        RaisedOr { signal: self, sleep }
     }
 }
 

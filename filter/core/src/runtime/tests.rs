@@ -3,12 +3,7 @@ use crate::fake::FakeHost;
 use crate::http::Headers;
 
 fn call_to(cluster: &str) -> HttpCall {
-    HttpCall {
-        cluster: cluster.to_owned(),
-        headers: Headers::new(),
-        body: Vec::new(),
-        timeout: Duration::from_secs(1),
-    }
+    HttpCall { cluster: cluster.to_owned(), headers: Headers::new(), body: Vec::new(), timeout: Duration::from_secs(1) }
 }
 
 fn setup() -> (Rc<FakeHost>, Runtime) {
@@ -39,32 +34,18 @@ fn answers_may_come_in_any_order() {
     assert!(runtime.run(Scope::Root).is_empty());
     host.calls.borrow_mut().rotate_left(1);
     host.answer(&runtime, 201, b"");
-    assert_eq!(
-        runtime.run(Scope::Root),
-        [(StreamId(2), Reply::json(201, "b"))]
-    );
+    assert_eq!(runtime.run(Scope::Root), [(StreamId(2), Reply::json(201, "b"))]);
     host.answer(&runtime, 202, b"");
-    assert_eq!(
-        runtime.run(Scope::Root),
-        [(StreamId(1), Reply::json(202, "a"))]
-    );
+    assert_eq!(runtime.run(Scope::Root), [(StreamId(1), Reply::json(202, "a"))]);
 }
 
 #[test]
 fn a_call_that_the_proxy_refuses_is_a_value_whatever_the_reason() {
-    for error in [
-        HostError::UnknownCluster,
-        HostError::NoHealthyHost,
-        HostError::Gone,
-        HostError::Refused(9),
-    ] {
+    for error in [HostError::UnknownCluster, HostError::NoHealthyHost, HostError::Gone, HostError::Refused(9)] {
         let (host, runtime) = setup();
         host.refuse_call.set(Some(error));
         runtime.spawn_request(StreamId(1), one_call(&runtime, "a"));
-        assert_eq!(
-            runtime.run(Scope::Root),
-            [(StreamId(1), Reply::json(500, error.to_string()))]
-        );
+        assert_eq!(runtime.run(Scope::Root), [(StreamId(1), Reply::json(500, error.to_string()))]);
     }
 }
 
@@ -93,10 +74,7 @@ fn a_requests_callback_polls_only_its_own_flow_and_leaves_the_rest_to_a_tick() {
     runtime.spawn(Box::pin(async move { sign.set(true) }));
     runtime.spawn_request(StreamId(1), Box::pin(async { Reply::no_content() }));
     runtime.spawn_request(StreamId(2), Box::pin(async { Reply::no_content() }));
-    assert_eq!(
-        runtime.run(Scope::Stream(StreamId(1))),
-        [(StreamId(1), Reply::no_content())]
-    );
+    assert_eq!(runtime.run(Scope::Stream(StreamId(1))), [(StreamId(1), Reply::no_content())]);
     assert!(!began.get());
     let answered = host.pass(&runtime, Duration::from_millis(5));
     assert!(began.get());
@@ -110,16 +88,9 @@ fn calls_fan_out_and_their_results_keep_their_order() {
     runtime.spawn_request(
         StreamId(1),
         Box::pin(async move {
-            let flows = vec![
-                one_call(&inner, "a"),
-                one_call(&inner, "b"),
-                one_call(&inner, "c"),
-            ];
+            let flows = vec![one_call(&inner, "a"), one_call(&inner, "b"), one_call(&inner, "c")];
             let replies = join_all(flows).await;
-            let statuses = replies
-                .iter()
-                .map(|reply| reply.status.to_string())
-                .collect::<Vec<_>>();
+            let statuses = replies.iter().map(|reply| reply.status.to_string()).collect::<Vec<_>>();
             Reply::json(200, statuses.join(","))
         }),
     );
@@ -130,10 +101,7 @@ fn calls_fan_out_and_their_results_keep_their_order() {
     host.fail(&runtime, 503);
     assert!(runtime.run(Scope::Root).is_empty());
     host.answer(&runtime, 202, b"");
-    assert_eq!(
-        runtime.run(Scope::Root),
-        [(StreamId(1), Reply::json(200, "503,202,203"))]
-    );
+    assert_eq!(runtime.run(Scope::Root), [(StreamId(1), Reply::json(200, "503,202,203"))]);
 }
 
 #[test]
@@ -141,9 +109,7 @@ fn the_tick_is_armed_for_the_next_deadline_and_off_when_there_is_none() {
     let (host, runtime) = setup();
     let begun = runtime.now();
     let inner = runtime.clone();
-    runtime.spawn(Box::pin(async move {
-        inner.sleep(Duration::from_millis(300)).await
-    }));
+    runtime.spawn(Box::pin(async move { inner.sleep(Duration::from_millis(300)).await }));
     runtime.run(Scope::Root);
     assert_eq!(host.tick.get(), Some(begun + Duration::from_millis(300)));
     host.pass(&runtime, Duration::from_secs(1));
@@ -156,9 +122,7 @@ fn an_earlier_deadline_moves_the_tick_forward() {
     let begun = runtime.now();
     for time in [300, 100, 200] {
         let inner = runtime.clone();
-        runtime.spawn(Box::pin(async move {
-            inner.sleep(Duration::from_millis(time)).await
-        }));
+        runtime.spawn(Box::pin(async move { inner.sleep(Duration::from_millis(time)).await }));
         runtime.run(Scope::Root);
     }
     assert_eq!(host.tick.get(), Some(begun + Duration::from_millis(100)));

@@ -47,11 +47,7 @@ pub struct Sleep {
 
 impl Sleep {
     pub(super) fn new(runtime: Runtime, at: Time) -> Self {
-        Self {
-            runtime,
-            at,
-            key: None,
-        }
+        Self { runtime, at, key: None }
     }
 }
 

@@ -28,9 +28,7 @@ impl Seen {
     /// The path without the query.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.target
-            .split_once('?')
-            .map_or(&self.target, |(path, _)| path)
+        self.target.split_once('?').map_or(&self.target, |(path, _)| path)
     }
 
     /// The text after `?`, if there is a `?`.
@@ -43,9 +41,7 @@ impl Seen {
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
         let found = self.headers.iter().filter(|(given, _)| given == name);
-        found
-            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-            .collect()
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
     }
 
     /// The only value of a header.
@@ -65,8 +61,7 @@ impl Seen {
     /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
     }
 }
 
@@ -83,21 +78,13 @@ impl Reply {
     /// An answer without a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            delay: Duration::ZERO,
-        }
+        Self { status, headers: Vec::new(), body: Bytes::new(), delay: Duration::ZERO }
     }
 
     /// An answer with this body and no content type.
     #[must_use]
     pub fn bytes(status: u16, body: impl Into<Bytes>) -> Self {
-        Self {
-            body: body.into(),
-            ..Self::status(status)
-        }
+        Self { body: body.into(), ..Self::status(status) }
     }
 
     /// An answer with a JSON body.
@@ -115,8 +102,7 @@ impl Reply {
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -155,10 +141,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn script(&self, path: &str, script: Script) {
-        self.scripts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.to_owned(), script);
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), script);
     }
 
     pub(super) fn fallback(&self, answer: Answer) {
@@ -167,33 +150,19 @@ impl State {
 
     pub(super) fn seen(&self, path: &str) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter()
-            .filter(|it| it.path() == path)
-            .cloned()
-            .collect()
+        seen.iter().filter(|it| it.path() == path).cloned().collect()
     }
 
     pub(super) fn all_seen(&self) -> Vec<Seen> {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn remember(&self, seen: Seen) {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(seen);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 
     pub(super) fn opener(&self, path: &str) -> Option<Opener> {
-        match self
-            .scripts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-        {
+        match self.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             Some(Script::Stream(opener)) => Some(opener.clone()),
             _ => None,
         }
@@ -201,16 +170,9 @@ impl State {
 
     /// The answer, or nothing where the application hangs up.
     pub(super) fn reply(&self, seen: &Seen) -> Option<Reply> {
-        let script = self
-            .scripts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(seen.path())
-            .cloned();
+        let script = self.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(seen.path()).cloned();
         match script {
-            Some(Script::Turns(replies)) => Some(next(
-                &mut replies.lock().unwrap_or_else(PoisonError::into_inner),
-            )),
+            Some(Script::Turns(replies)) => Some(next(&mut replies.lock().unwrap_or_else(PoisonError::into_inner))),
             Some(Script::Call(answer)) => Some(answer(seen)),
             Some(Script::Stream(_)) => Some(Reply::status(500)),
             Some(Script::HangUp) => None,
@@ -219,11 +181,7 @@ impl State {
     }
 
     fn unscripted(&self, seen: &Seen) -> Reply {
-        let fallback = self
-            .fallback
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let fallback = self.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone();
         fallback.map_or_else(|| Reply::status(404), |answer| answer(seen))
     }
 }

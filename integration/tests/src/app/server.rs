@@ -25,8 +25,7 @@ pub(super) struct Server(JoinHandle<()>);
 
 impl Server {
     pub(super) fn start(port: u16, state: Arc<State>) -> Self {
-        let listener =
-            block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
+        let listener = block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
         Self(runtime().spawn(accept(listener, state)))
     }
 
@@ -34,10 +33,7 @@ impl Server {
     pub(super) fn end(self) {
         self.0.abort();
         let ended = block_on(self.0);
-        assert!(
-            ended.is_err_and(|error| error.is_cancelled()),
-            "the server runs until it is told to end"
-        );
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "the server runs until it is told to end");
     }
 }
 
@@ -57,9 +53,7 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
         async move { answer(request, &state).await.ok_or(HangUp) }
     });
     // A peer that goes away is no fault of the application.
-    let _gone = http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
+    let _gone = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
 /// The application closes the connection in place of an answer.
@@ -78,15 +72,8 @@ async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Bo
     let (head, mut body) = request.into_parts();
     let mut seen = Seen {
         method: head.method.as_str().to_owned(),
-        target: head
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string),
-        headers: head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-            .collect(),
+        target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         body: Bytes::new(),
         complete: false,
         at: Instant::now(),
@@ -112,11 +99,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Bo
 }
 
 fn response(reply: Reply) -> Response<Body> {
-    let mut response = Response::new(
-        Full::new(reply.body)
-            .map_err(|never| match never {})
-            .boxed(),
-    );
+    let mut response = Response::new(Full::new(reply.body).map_err(|never| match never {}).boxed());
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).expect("a status");
     for (name, value) in reply.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");

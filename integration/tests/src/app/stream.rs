@@ -26,11 +26,7 @@ impl Streams {
     /// If none comes soon.
     #[must_use]
     pub fn next(&self) -> OpenStream {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv_timeout(SOON)
-            .expect("a request comes")
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SOON).expect("a request comes")
     }
 }
 
@@ -46,8 +42,7 @@ impl OpenStream {
     /// Sends one chunk of the answer's body.
     pub fn send(&mut self, chunk: &[u8]) {
         let answer = self.answer.as_mut().expect("the answer has not ended");
-        block_on(answer.send_data(Bytes::copy_from_slice(chunk)))
-            .expect("the peer takes the answer");
+        block_on(answer.send_data(Bytes::copy_from_slice(chunk))).expect("the peer takes the answer");
     }
 
     /// The next chunk of the request's body, `None` at its end.
@@ -55,8 +50,7 @@ impl OpenStream {
     /// # Panics
     /// If nothing comes soon.
     pub fn receive(&mut self) -> Option<Bytes> {
-        block_on(async { tokio::time::timeout(SOON, self.chunks.recv()).await })
-            .expect("a chunk or the end comes")
+        block_on(async { tokio::time::timeout(SOON, self.chunks.recv()).await }).expect("a chunk or the end comes")
     }
 
     /// Ends the answer's body as it should end.
@@ -90,11 +84,7 @@ pub(super) fn open(opener: &Opener, head: Seen, mut body: Incoming) -> Response<
         }
     });
     let (answer, channel) = Channel::new(16);
-    let handed = opener.send(OpenStream {
-        head,
-        answer: Some(answer),
-        chunks,
-    });
+    let handed = opener.send(OpenStream { head, answer: Some(answer), chunks });
     let mut response = Response::new(channel.boxed());
     if handed.is_err() {
         *response.status_mut() = hyper::StatusCode::GONE;

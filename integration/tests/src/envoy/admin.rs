@@ -12,9 +12,7 @@ pub struct Admin {
 
 impl Admin {
     pub(super) fn set(&self, address: &str) {
-        self.address
-            .set(address.trim().to_owned())
-            .expect("set once");
+        self.address.set(address.trim().to_owned()).expect("set once");
     }
 
     /// `host:port`.
@@ -26,18 +24,13 @@ impl Admin {
     /// Whether all listeners take connections.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        client::get(self.address(), "/ready")
-            .try_send()
-            .is_ok_and(|answer| answer.status == 200)
+        client::get(self.address(), "/ready").try_send().is_ok_and(|answer| answer.status == 200)
     }
 
     /// A counter or gauge; 0 if Envoy has none of that name.
     #[must_use]
     pub fn stat(&self, name: &str) -> u64 {
-        self.stats(name)
-            .iter()
-            .find(|(found, _)| found == name)
-            .map_or(0, |(_, value)| *value)
+        self.stats(name).iter().find(|(found, _)| found == name).map_or(0, |(_, value)| *value)
     }
 
     /// All counters and gauges whose names contain `part`.
@@ -53,8 +46,6 @@ impl Admin {
         let answer = client::get(self.address(), path).send();
         let json: Value = serde_json::from_slice(&answer.body).expect("statistics are JSON");
         let list = json["stats"].as_array().cloned().unwrap_or_default();
-        list.iter()
-            .filter_map(|it| Some((it["name"].as_str()?.to_owned(), it["value"].as_u64()?)))
-            .collect()
+        list.iter().filter_map(|it| Some((it["name"].as_str()?.to_owned(), it["value"].as_u64()?))).collect()
     }
 }

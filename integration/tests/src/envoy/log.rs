@@ -42,10 +42,7 @@ pub struct Announced {
 impl Announced {
     /// The same, for a log that may still grow.
     pub(super) fn at_most(self) -> Self {
-        Self {
-            count: 0..=*self.count.end(),
-            text: self.text,
-        }
+        Self { count: 0..=*self.count.end(), text: self.text }
     }
 }
 
@@ -55,20 +52,12 @@ pub fn parse(text: &str) -> Vec<LogEntry> {
     let mut entries: Vec<LogEntry> = Vec::new();
     for line in text.lines() {
         if let Some((level, component)) = start(line) {
-            entries.push(LogEntry {
-                level: level.to_owned(),
-                component: component.to_owned(),
-                text: line.to_owned(),
-            });
+            entries.push(LogEntry { level: level.to_owned(), component: component.to_owned(), text: line.to_owned() });
         } else if let Some(last) = entries.last_mut() {
             last.text.push('\n');
             last.text.push_str(line);
         } else {
-            entries.push(LogEntry {
-                level: String::new(),
-                component: String::new(),
-                text: line.to_owned(),
-            });
+            entries.push(LogEntry { level: String::new(), component: String::new(), text: line.to_owned() });
         }
     }
     entries
@@ -85,29 +74,20 @@ fn start(line: &str) -> Option<(&str, &str)> {
 pub fn judge(entries: &[LogEntry], announced: &[Announced]) -> Vec<String> {
     let mut faults: Vec<String> = entries
         .iter()
-        .filter(|entry| {
-            is_failure(entry) && !announced.iter().any(|it| entry.text.contains(&it.text))
-        })
+        .filter(|entry| is_failure(entry) && !announced.iter().any(|it| entry.text.contains(&it.text)))
         .map(|entry| entry.text.clone())
         .collect();
     for it in announced {
-        let found = entries
-            .iter()
-            .filter(|entry| entry.text.contains(&it.text))
-            .count();
+        let found = entries.iter().filter(|entry| entry.text.contains(&it.text)).count();
         if !it.count.contains(&found) {
-            faults.push(format!(
-                "announced {:?} entries with {:?}, found {found}",
-                it.count, it.text
-            ));
+            faults.push(format!("announced {:?} entries with {:?}, found {found}", it.count, it.text));
         }
     }
     faults
 }
 
 fn is_failure(entry: &LogEntry) -> bool {
-    matches!(entry.level.as_str(), "error" | "critical")
-        || TRAPS.iter().any(|sign| entry.text.contains(sign))
+    matches!(entry.level.as_str(), "error" | "critical") || TRAPS.iter().any(|sign| entry.text.contains(sign))
 }
 
 #[cfg(test)]
@@ -117,10 +97,7 @@ mod tests {
     const CALM: &str = "[info][main][1][10:00:00.001] starting\n[warning][wasm][7][10:00:00.002] wasm log: link lost\n";
 
     fn announce(text: &str, count: std::ops::RangeInclusive<usize>) -> Vec<Announced> {
-        vec![Announced {
-            text: text.to_owned(),
-            count,
-        }]
+        vec![Announced { text: text.to_owned(), count }]
     }
 
     #[test]
@@ -130,9 +107,7 @@ mod tests {
 
     #[test]
     fn an_error_of_any_part_of_envoy_is_a_failure() {
-        let text = format!(
-            "{CALM}[error][wasm][7][10:00:00.003] wasm log weft.api: component=statestore down\n"
-        );
+        let text = format!("{CALM}[error][wasm][7][10:00:00.003] wasm log weft.api: component=statestore down\n");
         assert_eq!(judge(&parse(&text), &[]).len(), 1);
     }
 
@@ -146,8 +121,7 @@ mod tests {
 
     #[test]
     fn an_announced_failure_is_forgiven_in_the_announced_number_only() {
-        let text =
-            "[error][wasm][7][10:00:00.003] link lost\n[error][wasm][7][10:00:00.004] link lost\n";
+        let text = "[error][wasm][7][10:00:00.003] link lost\n[error][wasm][7][10:00:00.004] link lost\n";
         assert!(judge(&parse(text), &announce("link lost", 1..=2)).is_empty());
         assert_eq!(judge(&parse(text), &announce("link lost", 3..=4)).len(), 1);
         assert_eq!(judge(&parse(text), &announce("another", 0..=0)).len(), 2);

@@ -8,19 +8,12 @@ use weft_tests::dapr::{self, unique};
 fn any_status_of_the_application_is_passed_on_with_its_body() {
     MESHES.each(|mesh| {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
-        for status in [
-            200, 201, 202, 206, 301, 307, 400, 401, 404, 409, 418, 429, 500, 501, 502, 503, 504,
-            599,
-        ] {
+        for status in [200, 201, 202, 206, 301, 307, 400, 401, 404, 409, 418, 429, 500, 501, 502, 503, 504, 599] {
             let path = format!("/{}", unique("status"));
-            let reply = Reply::bytes(status, format!("said {status}"))
-                .with("content-type", "text/x")
-                .with("location", "/l");
+            let reply =
+                Reply::bytes(status, format!("said {status}")).with("content-type", "text/x").with("location", "/l");
             warehouse.server.on(&path, reply);
-            let answer = orders
-                .get(&format!("/v1.0/invoke/warehouse/method{path}"))
-                .send()
-                .expect(status);
+            let answer = orders.get(&format!("/v1.0/invoke/warehouse/method{path}")).send().expect(status);
             assert_eq!(answer.text(), format!("said {status}"));
             assert_eq!(answer.header("content-type"), Some("text/x"));
             assert_eq!(answer.header("location"), Some("/l"));
@@ -34,18 +27,11 @@ fn an_unknown_application_is_daprs_500() {
     MESHES.each(|mesh| {
         let orders = mesh.app("orders");
         let by_path = orders.get("/v1.0/invoke/nobody/method/x").send();
-        let by_header = orders
-            .post("/x")
-            .header("dapr-app-id", "nobody")
-            .body("b")
-            .send();
+        let by_header = orders.post("/x").header("dapr-app-id", "nobody").body("b").send();
         for answer in [by_path, by_header] {
             let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
             let message = body["message"].as_str().unwrap();
-            assert!(
-                message.starts_with("failed to invoke, id: nobody, err: "),
-                "{message}"
-            );
+            assert!(message.starts_with("failed to invoke, id: nobody, err: "), "{message}");
         }
     });
 }
@@ -54,17 +40,11 @@ fn an_unknown_application_is_daprs_500() {
 fn an_application_that_does_not_run_is_daprs_500() {
     MESHES.each(|mesh| {
         let orders = mesh.app("orders");
-        for call in [
-            orders.get("/v1.0/invoke/ghost/method/x"),
-            orders.post("/v1.0/invoke/ghost/method/x").body("b"),
-        ] {
+        for call in [orders.get("/v1.0/invoke/ghost/method/x"), orders.post("/v1.0/invoke/ghost/method/x").body("b")] {
             let answer = call.send();
             let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
             let message = body["message"].as_str().unwrap();
-            assert!(
-                message.starts_with("failed to invoke, id: ghost, err: "),
-                "{message}"
-            );
+            assert!(message.starts_with("failed to invoke, id: ghost, err: "), "{message}");
         }
     });
 }
@@ -79,13 +59,9 @@ fn a_request_that_names_no_application_is_daprs_404() {
             orders.post("/v1.0/nothing/here").body("x"),
             orders.get("/v1.0/invoke/warehouse"),
             orders.delete("/v1.0/publish/pubsub/topic"),
-            orders
-                .get("/x")
-                .header("authorization", "Basic dXNlcjpwYXNz"),
+            orders.get("/x").header("authorization", "Basic dXNlcjpwYXNz"),
             // base64 of `dapr-app-id:a:b`
-            orders
-                .get("/x")
-                .header("authorization", "Basic ZGFwci1hcHAtaWQ6YTpi"),
+            orders.get("/x").header("authorization", "Basic ZGFwci1hcHAtaWQ6YTpi"),
         ];
         for call in calls {
             let what = format!("{call:?}");
@@ -100,9 +76,7 @@ fn a_request_that_names_no_application_is_daprs_404() {
 fn an_id_that_cannot_be_one_is_daprs_500() {
     MESHES.each(|mesh| {
         let orders = mesh.app("orders");
-        let answer = orders
-            .get("/v1.0/invoke/warehouse.default.more/method/x")
-            .send();
+        let answer = orders.get("/v1.0/invoke/warehouse.default.more/method/x").send();
         dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
     });
 }
@@ -114,14 +88,8 @@ fn an_application_that_ends_its_connection_without_an_answer_is_daprs_500() {
         let path = format!("/{}", unique("hang-up"));
         let warehouse = mesh.app("warehouse");
         warehouse.server.hangs_up_on(&path);
-        let answer = orders
-            .get(&format!("/v1.0/invoke/warehouse/method{path}"))
-            .send();
+        let answer = orders.get(&format!("/v1.0/invoke/warehouse/method{path}")).send();
         dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
-        assert_eq!(
-            warehouse.server.seen(&path).len(),
-            1,
-            "an invocation is not repeated"
-        );
+        assert_eq!(warehouse.server.seen(&path).len(), 1, "an invocation is not repeated");
     });
 }

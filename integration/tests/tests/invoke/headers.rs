@@ -13,14 +13,9 @@ fn call(mesh: &Mesh, lines: &str, reply: Reply) -> (Seen, RawAnswer) {
     warehouse.server.on(&path, reply);
     let mut client = mesh.app("orders").raw();
     let mut request =
-        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: warehouse\r\n{lines}\r\n")
-            .into_bytes();
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: warehouse\r\n{lines}\r\n").into_bytes();
     // Latin-1 letters in header values are single bytes on the wire.
-    request = String::from_utf8(request)
-        .unwrap()
-        .chars()
-        .map(|it| u8::try_from(u32::from(it)).unwrap())
-        .collect();
+    request = String::from_utf8(request).unwrap().chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
     client.write(request);
     let answer = client.answer().expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -32,23 +27,13 @@ fn the_callee_learns_who_calls_and_not_by_which_header() {
     MESHES.each(|mesh| {
         let (seen, _) = call(mesh, "dapr-api-token: secret\r\n", Reply::status(200));
         assert_eq!(seen.value("dapr-caller-app-id").as_deref(), Some("orders"));
-        assert_eq!(
-            seen.value("dapr-caller-namespace").as_deref(),
-            Some("default")
-        );
-        assert_eq!(
-            seen.value("dapr-callee-app-id").as_deref(),
-            Some("warehouse")
-        );
+        assert_eq!(seen.value("dapr-caller-namespace").as_deref(), Some("default"));
+        assert_eq!(seen.value("dapr-callee-app-id").as_deref(), Some("warehouse"));
         assert_eq!(seen.value("dapr-app-id"), None);
         assert_eq!(seen.value("dapr-api-token"), None);
         let host = format!("127.0.0.1:{}", mesh.app("warehouse").server.port());
         assert_eq!(seen.value("host"), Some(host));
-        let ours: Vec<_> = seen
-            .headers
-            .iter()
-            .filter(|(name, _)| name.starts_with("x-weft"))
-            .collect();
+        let ours: Vec<_> = seen.headers.iter().filter(|(name, _)| name.starts_with("x-weft")).collect();
         assert!(ours.is_empty(), "{ours:?}");
     });
 }

@@ -10,9 +10,7 @@ fn decoded(path: &str) -> String {
     let mut plain = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let hex = path
-            .get(at + 1..at + 3)
-            .and_then(|it| u8::from_str_radix(it, 16).ok());
+        let hex = path.get(at + 1..at + 3).and_then(|it| u8::from_str_radix(it, 16).ok());
         match (bytes[at], hex) {
             (b'%', Some(byte)) => {
                 plain.push(byte);
@@ -47,12 +45,17 @@ fn a_path_is_decoded_once_cleaned_and_seen_by_the_callee_in_that_form() {
         for (written, path, query) in table {
             let secret = dapr::unique("vector");
             warehouse.server.on_any(|_| Reply::status(200));
-            for (request, header) in [(format!("/v1.0/invoke/warehouse/method/{written}"), ""), (format!("/{written}"), "dapr-app-id: warehouse\r\n")] {
+            for (request, header) in [
+                (format!("/v1.0/invoke/warehouse/method/{written}"), ""),
+                (format!("/{written}"), "dapr-app-id: warehouse\r\n"),
+            ] {
                 let mut client = orders.raw();
-                client.write(format!("GET {request} HTTP/1.1\r\nhost: localhost\r\nx-vector: {secret}\r\n{header}\r\n"));
+                client
+                    .write(format!("GET {request} HTTP/1.1\r\nhost: localhost\r\nx-vector: {secret}\r\n{header}\r\n"));
                 assert_eq!(client.answer().unwrap().status, 200, "{request}");
             }
-            let seen = warehouse.server.all_seen().into_iter().filter(|it| it.value("x-vector").as_ref() == Some(&secret));
+            let seen =
+                warehouse.server.all_seen().into_iter().filter(|it| it.value("x-vector").as_ref() == Some(&secret));
             let seen: Vec<_> = seen.map(|it| (decoded(it.path()), it.query().map(str::to_owned))).collect();
             let wanted = (path.to_owned(), query.map(str::to_owned));
             assert_eq!(seen, [wanted.clone(), wanted], "{written}");
@@ -66,10 +69,7 @@ fn repeated_slashes_collapse_before_the_target_is_read() {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         let name = dapr::unique("foo");
         warehouse.server.on(&format!("/{name}"), Reply::status(200));
-        orders
-            .get(&format!("/v1.0////invoke//warehouse/method//{name}"))
-            .send()
-            .expect(200);
+        orders.get(&format!("/v1.0////invoke//warehouse/method//{name}")).send().expect(200);
         assert_eq!(warehouse.server.seen(&format!("/{name}")).len(), 1);
     });
 }
@@ -87,19 +87,11 @@ fn a_path_with_a_forbidden_character_is_refused() {
             "test%7Fstream",
             "a%23b%3Fc%25d",
         ] {
-            let by_path = orders
-                .get(&format!("/v1.0/invoke/warehouse/method/{written}"))
-                .send();
-            let by_header = orders
-                .get(&format!("/{written}"))
-                .header("dapr-app-id", "warehouse")
-                .send();
+            let by_path = orders.get(&format!("/v1.0/invoke/warehouse/method/{written}")).send();
+            let by_header = orders.get(&format!("/{written}")).header("dapr-app-id", "warehouse").send();
             for answer in [by_path, by_header] {
                 let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
-                assert!(
-                    body["message"].as_str().unwrap().contains("invalid method"),
-                    "{body}"
-                );
+                assert!(body["message"].as_str().unwrap().contains("invalid method"), "{body}");
             }
         }
     });

@@ -30,22 +30,13 @@ fn both_bodies_are_streamed_while_neither_has_ended() {
 
 #[test]
 fn bodies_far_above_the_limit_of_the_other_apis_pass_unchanged_both_ways() {
-    let body: Vec<u8> = (0..12 * 1024 * 1024_u32)
-        .map(|at| at.to_le_bytes()[1])
-        .collect();
+    let body: Vec<u8> = (0..12 * 1024 * 1024_u32).map(|at| at.to_le_bytes()[1]).collect();
     MESHES.each(|mesh| {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         let path = format!("/{}", unique("large"));
-        warehouse
-            .server
-            .on_call(&path, |seen| Reply::bytes(200, seen.body.clone()));
-        let call = orders
-            .post(&format!("/v1.0/invoke/warehouse/method{path}"))
-            .body(body.clone());
-        assert!(
-            call.send().expect(200).body == body,
-            "the body came back changed"
-        );
+        warehouse.server.on_call(&path, |seen| Reply::bytes(200, seen.body.clone()));
+        let call = orders.post(&format!("/v1.0/invoke/warehouse/method{path}")).body(body.clone());
+        assert!(call.send().expect(200).body == body, "the body came back changed");
     });
 }
 
@@ -56,19 +47,13 @@ fn an_answer_that_breaks_off_is_not_passed_on_as_whole() {
         let path = format!("/{}", unique("broken"));
         let streams = warehouse.server.on_stream(&path);
         let mut client = orders.raw();
-        client.write(format!(
-            "GET /v1.0/invoke/warehouse/method{path} HTTP/1.1\r\nhost: localhost\r\n\r\n"
-        ));
+        client.write(format!("GET /v1.0/invoke/warehouse/method{path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         let mut open = streams.next();
         open.send(b"half");
         client.read_until(b"half");
         open.abort();
         let rest = client.rest();
-        assert!(
-            !rest.windows(5).any(|it| it == b"0\r\n\r\n"),
-            "{:?}",
-            String::from_utf8_lossy(&rest)
-        );
+        assert!(!rest.windows(5).any(|it| it == b"0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&rest));
     });
 }
 

@@ -15,9 +15,7 @@ fn a_path_a_header_or_basic_credentials_name_the_application() {
             orders.get(&format!("/v1.0/invoke/warehouse/method{path}")),
             orders.get(&path).header("dapr-app-id", "warehouse"),
             // base64 of `dapr-app-id:warehouse`: what a client sends for `http://dapr-app-id:warehouse@localhost`.
-            orders
-                .get(&path)
-                .header("authorization", "Basic ZGFwci1hcHAtaWQ6d2FyZWhvdXNl"),
+            orders.get(&path).header("authorization", "Basic ZGFwci1hcHAtaWQ6d2FyZWhvdXNl"),
         ];
         for way in ways {
             assert_eq!(way.send().expect(200).text(), "seven");
@@ -33,11 +31,7 @@ fn the_header_beats_the_path_which_then_belongs_to_the_callee() {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         let path = format!("/v1.0/invoke/ghost/method/{}", unique("b"));
         warehouse.server.on(&path, Reply::status(200));
-        orders
-            .get(&path)
-            .header("dapr-app-id", "warehouse")
-            .send()
-            .expect(200);
+        orders.get(&path).header("dapr-app-id", "warehouse").send().expect(200);
         assert_eq!(warehouse.server.wait_for(&path, 1)[0].target, path);
     });
 }
@@ -48,10 +42,7 @@ fn the_own_namespace_may_be_named() {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         let path = format!("/{}", unique("near"));
         warehouse.server.on(&path, Reply::status(200));
-        orders
-            .get(&format!("/v1.0/invoke/warehouse.default/method{path}"))
-            .send()
-            .expect(200);
+        orders.get(&format!("/v1.0/invoke/warehouse.default/method{path}")).send().expect(200);
         assert_eq!(warehouse.server.seen(&path).len(), 1);
     });
 }
@@ -61,23 +52,8 @@ fn the_root_of_an_application_can_be_called() {
     MESHES.each(|mesh| {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         warehouse.server.on("/", Reply::bytes(200, "root"));
-        assert_eq!(
-            orders
-                .get("/")
-                .header("dapr-app-id", "warehouse")
-                .send()
-                .expect(200)
-                .text(),
-            "root"
-        );
-        assert_eq!(
-            orders
-                .get("/v1.0/invoke/warehouse/method/")
-                .send()
-                .expect(200)
-                .text(),
-            "root"
-        );
+        assert_eq!(orders.get("/").header("dapr-app-id", "warehouse").send().expect(200).text(), "root");
+        assert_eq!(orders.get("/v1.0/invoke/warehouse/method/").send().expect(200).text(), "root");
     });
 }
 
@@ -98,20 +74,9 @@ fn any_verb_reaches_the_application() {
             Method::TRACE,
         ];
         for verb in &verbs {
-            orders
-                .call(
-                    verb.clone(),
-                    &format!("/v1.0/invoke/warehouse/method{path}"),
-                )
-                .send()
-                .expect(200);
+            orders.call(verb.clone(), &format!("/v1.0/invoke/warehouse/method{path}")).send().expect(200);
         }
-        let seen: Vec<String> = warehouse
-            .server
-            .seen(&path)
-            .into_iter()
-            .map(|it| it.method)
-            .collect();
+        let seen: Vec<String> = warehouse.server.seen(&path).into_iter().map(|it| it.method).collect();
         assert_eq!(seen, verbs.map(|verb| verb.to_string()));
     });
 }
@@ -124,9 +89,8 @@ fn the_query_reaches_the_application_byte_for_byte() {
         warehouse.server.on(&path, Reply::status(200));
         for query in ["a=%2F&b=+c&&d=%zz;e", "", "x?y=/../z", "metadata.ttl=1&utf=%C3%A9"] {
             let mut client = orders.raw();
-            client.write(format!(
-                "GET /v1.0/invoke/warehouse/method{path}?{query} HTTP/1.1\r\nhost: localhost\r\n\r\n"
-            ));
+            client
+                .write(format!("GET /v1.0/invoke/warehouse/method{path}?{query} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
             assert_eq!(client.answer().unwrap().status, 200);
             assert_eq!(warehouse.server.seen(&path).pop().unwrap().query(), Some(query));
         }
@@ -139,9 +103,7 @@ fn an_application_can_call_itself_and_is_told_of_no_caller() {
         let orders = mesh.app("orders");
         let path = format!("/{}", unique("self"));
         orders.server.on(&path, Reply::bytes(200, "me"));
-        let call = orders
-            .get(&format!("/v1.0/invoke/orders/method{path}"))
-            .header("dapr-caller-app-id", "forged");
+        let call = orders.get(&format!("/v1.0/invoke/orders/method{path}")).header("dapr-caller-app-id", "forged");
         assert_eq!(call.send().expect(200).text(), "me");
         let seen = &orders.server.wait_for(&path, 1)[0];
         assert_eq!(seen.value("dapr-caller-app-id"), None);
@@ -155,10 +117,7 @@ fn the_api_speaks_http2_without_tls() {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
         let path = format!("/{}", unique("h2"));
         warehouse.server.on(&path, Reply::bytes(200, "two"));
-        let call = orders
-            .post(&format!("/v1.0/invoke/warehouse/method{path}"))
-            .body("hello")
-            .http2();
+        let call = orders.post(&format!("/v1.0/invoke/warehouse/method{path}")).body("hello").http2();
         assert_eq!(call.send().expect(200).text(), "two");
         assert_eq!(&warehouse.server.wait_for(&path, 1)[0].body[..], b"hello");
     });

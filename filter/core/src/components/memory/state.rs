@@ -97,10 +97,7 @@ impl StateStore for InMemory {
     }
 }
 
-fn write(
-    store: &Rc<Store>,
-    operations: Vec<Operation>,
-) -> BoxFuture<'static, Result<(), StoreError>> {
+fn write(store: &Rc<Store>, operations: Vec<Operation>) -> BoxFuture<'static, Result<(), StoreError>> {
     let store = Rc::clone(store);
     Box::pin(async move {
         let mut patience = Patience::default();
@@ -109,9 +106,7 @@ fn write(
                 return Ok(());
             }
             // Nothing is held between the rounds. The pause differs from worker to worker.
-            let pause = Duration::from_millis(
-                1 + u64::from(store.random_byte()) % (2 + u64::from(round) / 4),
-            );
+            let pause = Duration::from_millis(1 + u64::from(store.random_byte()) % (2 + u64::from(round) / 4));
             store.runtime().sleep(pause).await;
         }
         Err(store.busy())

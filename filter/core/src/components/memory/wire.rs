@@ -11,9 +11,7 @@ pub(super) struct OtherFormat;
 impl OtherFormat {
     /// What happened and what helps, for the component of that name.
     pub(super) fn reason(self, component: &str) -> String {
-        format!(
-            "{component}: its memory was written by another release of the module; restart the proxy"
-        )
+        format!("{component}: its memory was written by another release of the module; restart the proxy")
     }
 }
 

@@ -1,13 +1,93 @@
-//! Publish/subscribe.
+//! `pubsub.redis`: a Redis stream per topic, a consumer group per application.
+//!
+//! The entries are daprd's: the fields `data` and `metadata`. Unlike daprd an entry is acknowledged only after it
+//! was settled, and every worker is a consumer of its own, so nothing is lost and no two compete for one name.
+
+mod acknowledge;
+mod consumer;
+mod delivery;
+mod entries;
+mod publish;
+mod pump;
+mod read;
+mod tend;
+mod topic;
+
+use super::settings;
+use super::{RedisLink, settings::Trim};
 use crate::components::Site;
 use crate::config::Component;
-use crate::pubsub::Broker;
+use crate::pubsub::{Broker, BrokerError, Deliver, Message};
+use crate::runtime::link::LinkSettings;
+use crate::runtime::{BoxFuture, Runtime};
+use pump::Pump;
 use std::rc::Rc;
 
-/// Builds the broker.
+/// Builds the broker of a `pubsub.redis` component.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used.
-pub fn build(_component: &Component, _site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
-    Err(vec!["under construction".to_owned()])
+/// One line for each thing in the component that cannot be used, with the remedy.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
+    let settings = settings::pubsub(component);
+    let target = super::target(component, site);
+    let (settings, target) = match (settings, target) {
+        (Ok(settings), Ok(target)) => (settings, target),
+        (settings, target) => {
+            let mut errors = settings.err().unwrap_or_default();
+            errors.extend(target.err());
+            return Err(errors);
+        }
+    };
+    let writer = super::link(site, target.clone(), &settings.login, LinkSettings::default());
+    let trim = settings.trim;
+    let pump = Pump::new(pump::Parts {
+        runtime: site.runtime.clone(),
+        component: component.name.clone(),
+        app_id: site.app_id.clone(),
+        writer: writer.clone(),
+        target,
+        settings,
+    });
+    Ok(Rc::new(RedisBroker { runtime: site.runtime.clone(), writer, trim, pump }))
+}
+
+struct RedisBroker {
+    runtime: Runtime,
+    /// For everything that does not block.
+    writer: RedisLink,
+    trim: Trim,
+    pump: Rc<Pump>,
+}
+
+impl Broker for RedisBroker {
+    fn capabilities(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), BrokerError>> {
+        let now = self.runtime.now();
+        Box::pin(publish::publish(self.writer.clone(), self.trim, now, message))
+    }
+
+    fn subscribe(&self, topics: Vec<String>, deliver: Rc<dyn Deliver>) {
+        self.pump.subscribe(topics, deliver);
+    }
+
+    fn drain(&self) {
+        self.pump.drain();
+    }
+
+    fn in_flight(&self) -> usize {
+        self.pump.in_flight()
+    }
+
+    fn start(&self) {
+        self.writer.open();
+    }
+}
+
+impl Drop for RedisBroker {
+    fn drop(&mut self) {
+        self.pump.drain();
+    }
 }

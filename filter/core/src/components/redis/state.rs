@@ -1,13 +1,94 @@
-//! State.
+//! `state.redis`: one hash per key with the fields `data`, `version` and, after a first-write set, `first-write`.
+//!
+//! The layout and the rules for versions are daprd's, so that both can work on the same data. Beyond daprd, a
+//! write and its TTL are one step, and a transaction is all or nothing.
+//!
+//! Consistency `strong` is served as `eventual`: a write is visible to every reader of this Redis before it is
+//! answered, and how many replicas should have it cannot be known here.
+
+mod replies;
+mod script;
+mod write;
+
+use super::{Command, RedisLink, resp::Reply, settings};
 use crate::components::Site;
 use crate::config::Component;
-use crate::state::StateStore;
+use crate::runtime::BoxFuture;
+use crate::runtime::link::{Kind, LinkError, LinkSettings};
+use crate::state::{DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError, Ttl};
 use std::rc::Rc;
 
-/// Builds the store.
+/// Builds the store of a `state.redis` component.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used.
-pub fn build(_component: &Component, _site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
-    Err(vec!["under construction".to_owned()])
+/// One line for each thing in the component that cannot be used, with the remedy.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
+    let settings = settings::state(component);
+    let target = super::target(component, site);
+    let (settings, target) = match (settings, target) {
+        (Ok(settings), Ok(target)) => (settings, target),
+        (settings, target) => {
+            let mut errors = settings.err().unwrap_or_default();
+            errors.extend(target.err());
+            return Err(errors);
+        }
+    };
+    let link = super::link(site, target, &settings.login, LinkSettings::default());
+    Ok(Rc::new(RedisStore { link, ttl: settings.ttl }))
+}
+
+struct RedisStore {
+    link: RedisLink,
+    /// For values without a TTL of their own.
+    ttl: Ttl,
+}
+
+impl StateStore for RedisStore {
+    fn capabilities(&self) -> &'static [&'static str] {
+        &["ETAG", "TRANSACTIONAL", "TTL"]
+    }
+
+    fn get(&self, key: String) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
+        Box::pin(get(self.link.clone(), key))
+    }
+
+    fn set(&self, request: SetRequest) -> BoxFuture<'static, Result<(), StoreError>> {
+        Box::pin(write::set(self.link.clone(), self.ttl, request))
+    }
+
+    fn delete(&self, request: DeleteRequest) -> BoxFuture<'static, Result<(), StoreError>> {
+        Box::pin(write::delete(self.link.clone(), request))
+    }
+
+    fn transact(&self, operations: Vec<Operation>) -> BoxFuture<'static, Result<(), StoreError>> {
+        Box::pin(write::transact(self.link.clone(), self.ttl, operations))
+    }
+
+    fn start(&self) {
+        self.link.open();
+    }
+}
+
+async fn get(link: RedisLink, key: String) -> Result<Option<Record>, StoreError> {
+    match read(&link, b"HGETALL", &key).await? {
+        Reply::Array(fields) => replies::record(&key, fields),
+        // A plain string, written by something else than Dapr, is served without a version.
+        error if error.is_error("WRONGTYPE") => match read(&link, b"GET", &key).await? {
+            Reply::Bulk(data) => Ok(Some(Record { data, etag: None, expires: None })),
+            Reply::Nil => Ok(None),
+            other => Err(replies::failed(other)),
+        },
+        other => Err(replies::failed(other)),
+    }
+}
+
+async fn read(link: &RedisLink, command: &[u8], key: &str) -> Result<Reply, StoreError> {
+    let command = Command::new(2, key.len()).arg(command).arg(key.as_bytes());
+    let reply = link.send(Kind::Read, command.into_bytes()).await;
+    // Nothing was changed, whatever became of a read.
+    reply.map_err(|error| StoreError::Failed {
+        reason: match error {
+            LinkError::NotSent { reason } | LinkError::OutcomeUnknown { reason } => reason,
+        },
+    })
 }

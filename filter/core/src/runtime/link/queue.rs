@@ -27,11 +27,7 @@ impl<R> Future for Answer<R> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<R>> {
         Pin::new(&mut self.0).poll(context).map(|outcome| {
-            outcome.unwrap_or_else(|| {
-                Err(LinkError::OutcomeUnknown {
-                    reason: "the link was closed".to_owned(),
-                })
-            })
+            outcome.unwrap_or_else(|| Err(LinkError::OutcomeUnknown { reason: "the link was closed".to_owned() }))
         })
     }
 }
@@ -50,15 +46,7 @@ pub(super) struct Command<R> {
 impl<R> Command<R> {
     pub(super) fn new(kind: Kind, bytes: Vec<u8>, replies: usize, now: Time) -> (Self, Answer<R>) {
         let (waiter, answer) = channel();
-        let command = Self {
-            kind,
-            bytes,
-            replies,
-            expected: replies,
-            since: now,
-            tries: 0,
-            waiter,
-        };
+        let command = Self { kind, bytes, replies, expected: replies, since: now, tries: 0, waiter };
         (command, Answer(answer))
     }
 
@@ -89,11 +77,7 @@ pub(super) struct Queue<R> {
 
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Self {
-            unsent: VecDeque::new(),
-            sent: VecDeque::new(),
-            unsent_bytes: 0,
-        }
+        Self { unsent: VecDeque::new(), sent: VecDeque::new(), unsent_bytes: 0 }
     }
 }
 
@@ -168,11 +152,7 @@ impl<R: 'static> Queue<R> {
 
     pub(super) fn take_unsent_before(&mut self, limit: Time) -> Vec<Command<R>> {
         let mut late = Vec::new();
-        while self
-            .unsent
-            .front()
-            .is_some_and(|command| command.since <= limit)
-        {
+        while self.unsent.front().is_some_and(|command| command.since <= limit) {
             if let Some(command) = self.unsent.pop_front() {
                 self.unsent_bytes = self.unsent_bytes.saturating_sub(command.size());
                 late.push(command);
@@ -182,9 +162,7 @@ impl<R: 'static> Queue<R> {
     }
 
     pub(super) fn overdue(&self, limit: Time) -> bool {
-        self.sent
-            .front()
-            .is_some_and(|command| command.since <= limit)
+        self.sent.front().is_some_and(|command| command.since <= limit)
     }
 
     pub(super) fn oldest_unsent(&self) -> Option<Time> {

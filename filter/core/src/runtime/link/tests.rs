@@ -14,40 +14,28 @@ impl Codec for Lines {
 
     fn decode(&self, bytes: &[u8]) -> Result<Decoded<String>, String> {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            return Ok(Decoded::Partial {
-                needed: bytes.len() + 1,
-            });
+            return Ok(Decoded::Partial { needed: bytes.len() + 1 });
         };
-        let reply = std::str::from_utf8(&bytes[..end])
-            .map_err(|error| error.to_string())?
-            .to_owned();
-        Ok(Decoded::Whole {
-            reply,
-            used: end + 1,
-        })
+        let reply = std::str::from_utf8(&bytes[..end]).map_err(|error| error.to_string())?.to_owned();
+        Ok(Decoded::Whole { reply, used: end + 1 })
     }
 
     fn greeting(&self) -> Vec<Vec<u8>> {
-        self.password
-            .iter()
-            .map(|password| format!("AUTH {password}\n").into_bytes())
-            .collect()
+        self.password.iter().map(|password| format!("AUTH {password}\n").into_bytes()).collect()
     }
 
     fn check_greeting(&self, reply: String) -> Result<(), String> {
-        if reply == "OK" {
-            Ok(())
-        } else {
-            Err(format!("refused: {reply}"))
-        }
+        if reply == "OK" { Ok(()) } else { Err(format!("refused: {reply}")) }
     }
 }
+
+type Outcomes = Vec<(&'static str, Result<String, LinkError>)>;
 
 struct Setup {
     host: Rc<FakeHost>,
     runtime: Runtime,
     link: Link<Lines>,
-    outcomes: Rc<Cell<Vec<(&'static str, Result<String, LinkError>)>>>,
+    outcomes: Rc<Cell<Outcomes>>,
 }
 
 impl Setup {
@@ -58,17 +46,9 @@ impl Setup {
     fn with_password(settings: LinkSettings, password: Option<&'static str>) -> Self {
         let host = FakeHost::new();
         let runtime = Runtime::new(host.clone(), LogLevel::Debug);
-        let target = TcpTarget {
-            link: "weft_link".to_owned(),
-            backend: "backend".to_owned(),
-        };
+        let target = TcpTarget { link: "weft_link".to_owned(), backend: "backend".to_owned() };
         let link = Link::new(runtime.clone(), target, Lines { password }, settings);
-        Self {
-            host,
-            runtime,
-            link,
-            outcomes: Rc::default(),
-        }
+        Self { host, runtime, link, outcomes: Rc::default() }
     }
 
     /// Sends a command whose outcome is noted under its own text.
@@ -133,10 +113,7 @@ fn the_first_command_opens_the_connection_and_waits_for_it() {
 
 #[test]
 fn replies_are_matched_in_order_however_they_are_cut() {
-    let setup = Setup::new(LinkSettings {
-        batch: false,
-        ..LinkSettings::default()
-    });
+    let setup = Setup::new(LinkSettings { batch: false, ..LinkSettings::default() });
     setup.link.open();
     let tcp = setup.accept();
     for command in ["a", "b", "c"] {
@@ -146,10 +123,7 @@ fn replies_are_matched_in_order_however_they_are_cut() {
     for byte in "1\n22\n333\n".chars() {
         setup.receive(tcp, &byte.to_string());
     }
-    assert_eq!(
-        setup.taken(),
-        [("a", ok("1")), ("b", ok("22")), ("c", ok("333"))]
-    );
+    assert_eq!(setup.taken(), [("a", ok("1")), ("b", ok("22")), ("c", ok("333"))]);
 }
 
 #[test]
@@ -167,10 +141,7 @@ fn commands_collect_while_a_reply_is_outstanding() {
 
 #[test]
 fn a_lost_connection_repeats_a_read_once_and_leaves_a_write_unknown() {
-    let setup = Setup::new(LinkSettings {
-        batch: false,
-        ..LinkSettings::default()
-    });
+    let setup = Setup::new(LinkSettings { batch: false, ..LinkSettings::default() });
     setup.link.open();
     let first = setup.accept();
     setup.send(Kind::Read, "read");
@@ -185,10 +156,7 @@ fn a_lost_connection_repeats_a_read_once_and_leaves_a_write_unknown() {
     let second = setup.accept();
     assert_eq!(setup.sent(second), "read\n");
     setup.lose(second);
-    assert!(matches!(
-        setup.taken().as_slice(),
-        [("read", Err(LinkError::OutcomeUnknown { .. }))]
-    ));
+    assert!(matches!(setup.taken().as_slice(), [("read", Err(LinkError::OutcomeUnknown { .. }))]));
 }
 
 #[test]
@@ -220,10 +188,7 @@ fn what_finds_no_connection_in_time_is_given_back_unsent() {
 
 #[test]
 fn a_reply_that_does_not_come_ends_the_connection_and_every_wait() {
-    let setup = Setup::new(LinkSettings {
-        batch: false,
-        ..LinkSettings::default()
-    });
+    let setup = Setup::new(LinkSettings { batch: false, ..LinkSettings::default() });
     setup.link.open();
     let tcp = setup.accept();
     setup.send(Kind::Write, "a");
@@ -231,42 +196,24 @@ fn a_reply_that_does_not_come_ends_the_connection_and_every_wait() {
     setup.pass(7_000);
     assert_eq!(setup.taken().len(), 2);
     assert!(!setup.host.tcp.borrow().contains_key(&tcp.0));
-    assert_eq!(
-        setup.host.counts.borrow().get(&Metric::LinkTimeouts),
-        Some(&1)
-    );
+    assert_eq!(setup.host.counts.borrow().get(&Metric::LinkTimeouts), Some(&1));
 }
 
 #[test]
 fn the_bounds_refuse_at_once_and_nothing_is_sent() {
-    let setup = Setup::new(LinkSettings {
-        max_commands: 1,
-        ..LinkSettings::default()
-    });
+    let setup = Setup::new(LinkSettings { max_commands: 1, ..LinkSettings::default() });
     setup.send(Kind::Write, "a");
     setup.send(Kind::Write, "b");
-    assert!(matches!(
-        setup.taken().as_slice(),
-        [("b", Err(LinkError::NotSent { .. }))]
-    ));
-    let setup = Setup::new(LinkSettings {
-        max_bytes: 3,
-        ..LinkSettings::default()
-    });
+    assert!(matches!(setup.taken().as_slice(), [("b", Err(LinkError::NotSent { .. }))]));
+    let setup = Setup::new(LinkSettings { max_bytes: 3, ..LinkSettings::default() });
     setup.send(Kind::Write, "a");
     setup.send(Kind::Write, "bb");
-    assert!(matches!(
-        setup.taken().as_slice(),
-        [("bb", Err(LinkError::NotSent { .. }))]
-    ));
+    assert!(matches!(setup.taken().as_slice(), [("bb", Err(LinkError::NotSent { .. }))]));
 }
 
 #[test]
 fn a_client_that_left_keeps_its_place_so_that_replies_stay_matched() {
-    let setup = Setup::new(LinkSettings {
-        batch: false,
-        ..LinkSettings::default()
-    });
+    let setup = Setup::new(LinkSettings { batch: false, ..LinkSettings::default() });
     setup.link.open();
     let tcp = setup.accept();
     drop(setup.link.send(Kind::Read, b"gone\n".to_vec()));
@@ -310,14 +257,7 @@ fn a_refused_greeting_says_why_without_the_secret() {
         matches!(outcomes.as_slice(), [("a", Err(LinkError::NotSent { reason }))] if reason.contains("wrong password")),
         "{outcomes:?}"
     );
-    assert!(
-        setup
-            .host
-            .log
-            .borrow()
-            .iter()
-            .all(|line| !line.contains("secret"))
-    );
+    assert!(setup.host.log.borrow().iter().all(|line| !line.contains("secret")));
 }
 
 #[test]
@@ -336,10 +276,7 @@ fn bytes_that_are_not_the_protocol_end_the_connection() {
     let tcp = setup.accept();
     setup.runtime.on_tcp_data(tcp, b"\xff\n");
     setup.runtime.run(Scope::Root);
-    assert!(matches!(
-        setup.taken().as_slice(),
-        [("a", Err(LinkError::OutcomeUnknown { .. }))]
-    ));
+    assert!(matches!(setup.taken().as_slice(), [("a", Err(LinkError::OutcomeUnknown { .. }))]));
 }
 
 #[test]
@@ -348,17 +285,8 @@ fn attempts_back_off_to_a_second() {
     setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
     setup.link.open();
     setup.pass(10_000);
-    let attempts = setup
-        .host
-        .log
-        .borrow()
-        .iter()
-        .filter(|line| line.contains("connection lost"))
-        .count();
-    assert!(
-        (10..20).contains(&attempts),
-        "{attempts} attempts in ten seconds"
-    );
+    let attempts = setup.host.log.borrow().iter().filter(|line| line.contains("connection lost")).count();
+    assert!((10..20).contains(&attempts), "{attempts} attempts in ten seconds");
 }
 
 #[test]
@@ -366,12 +294,7 @@ fn a_dropped_link_closes_its_connection() {
     let setup = Setup::new(LinkSettings::default());
     setup.link.open();
     setup.accept();
-    let Setup {
-        host,
-        runtime,
-        link,
-        ..
-    } = setup;
+    let Setup { host, runtime, link, .. } = setup;
     drop(link);
     host.pass(&runtime, Duration::from_secs(2));
     assert!(host.tcp.borrow().is_empty());

@@ -23,9 +23,7 @@ const NO_LOCK: Id = [0; 16];
 
 /// The bucket of a key (FNV-1a, 32 bits).
 pub(super) fn bucket_of(key: &[u8]) -> u8 {
-    let hash = key.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = key.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let [a, b, c, d] = hash.to_le_bytes();
     (a ^ b ^ c ^ d) % BUCKETS
 }
@@ -84,12 +82,7 @@ impl<'a> Change<'a> {
             return Some(Self::Remove(key));
         }
         let data = reader.take(data_length as usize)?;
-        Some(Self::Put(Entry {
-            key,
-            data,
-            expires,
-            etag,
-        }))
+        Some(Self::Put(Entry { key, data, expires, etag }))
     }
 }
 
@@ -156,20 +149,14 @@ impl Bucket {
     pub(super) fn renumber(&mut self, before: Shape) -> bool {
         let changed = self.shape() != before;
         if changed {
-            patch(
-                &mut self.0,
-                SHAPE,
-                &before.number.wrapping_add(1).to_le_bytes(),
-            );
+            patch(&mut self.0, SHAPE, &before.number.wrapping_add(1).to_le_bytes());
         }
         changed
     }
 
     /// The value of a key that has not expired.
     pub(super) fn find(&self, key: &[u8], now: u64) -> Option<Entry<'_>> {
-        self.place(key)
-            .map(|(_, entry)| entry)
-            .filter(|entry| entry.expires == 0 || entry.expires > now)
+        self.place(key).map(|(_, entry)| entry).filter(|entry| entry.expires == 0 || entry.expires > now)
     }
 
     fn place(&self, key: &[u8]) -> Option<(Range<usize>, Entry<'_>)> {
@@ -228,12 +215,7 @@ mod tests {
     use super::*;
 
     fn put<'a>(key: &'a [u8], data: &'a [u8], expires: u64) -> Change<'a> {
-        Change::Put(Entry {
-            key,
-            data,
-            expires,
-            etag: [7; 16],
-        })
+        Change::Put(Entry { key, data, expires, etag: [7; 16] })
     }
 
     fn fresh() -> Bucket {

@@ -26,8 +26,7 @@ impl Store {
     /// # Errors
     /// `Failed` with the bound and the remedy.
     pub(super) fn admit(&self, buckets: &[Resized]) -> Result<(), StoreError> {
-        let overfull =
-            |bucket: &Resized| bucket.after > BUCKET_BYTES && bucket.after > bucket.before;
+        let overfull = |bucket: &Resized| bucket.after > BUCKET_BYTES && bucket.after > bucket.before;
         if buckets.iter().any(overfull) {
             return Err(self.full("values of one hash", BUCKET_BYTES));
         }
@@ -89,31 +88,17 @@ impl Store {
         for _ in 0..NOTES {
             let (value, version) = self.host().shared_get(&key);
             let mut index = Index::decode(value.as_deref());
-            if !index.note(number, shape)
-                || self
-                    .host()
-                    .shared_set(&key, &index.encode(), version)
-                    .is_ok()
-            {
+            if !index.note(number, shape) || self.host().shared_set(&key, &index.encode(), version).is_ok() {
                 return;
             }
         }
     }
 
     /// Writes a changed bucket and its size; false if another worker was faster.
-    pub(super) fn replace(
-        &self,
-        number: u8,
-        mut bucket: Bucket,
-        before: Shape,
-        version: SharedVersion,
-    ) -> bool {
+    pub(super) fn replace(&self, number: u8, mut bucket: Bucket, before: Shape, version: SharedVersion) -> bool {
         let reshaped = bucket.renumber(before);
         let key = self.bucket_key(number);
-        let written = self
-            .host()
-            .shared_set(&key, bucket.bytes(), version)
-            .is_ok();
+        let written = self.host().shared_set(&key, bucket.bytes(), version).is_ok();
         if written && reshaped {
             self.note(number, bucket.shape());
         }

@@ -16,11 +16,7 @@ impl Index {
         let mut reader = Reader::new(value.unwrap_or_default());
         let known = reader.array() == Some([FORMAT]);
         let shape = |_| match (known, reader.u32(), reader.u32(), reader.u64()) {
-            (true, Some(number), Some(size), Some(next_expiry)) => Shape {
-                number,
-                size,
-                next_expiry,
-            },
+            (true, Some(number), Some(size), Some(next_expiry)) => Shape { number, size, next_expiry },
             _ => Shape::default(),
         };
         Self((0..BUCKETS).map(shape).collect())
@@ -74,11 +70,7 @@ mod tests {
     use super::*;
 
     fn shape(number: u32, size: u32) -> Shape {
-        Shape {
-            number,
-            size,
-            next_expiry: 0,
-        }
+        Shape { number, size, next_expiry: 0 }
     }
 
     #[test]

@@ -41,10 +41,7 @@ impl<'a> Committed<'a> {
         while reader.left() > 0 {
             changes.push(Change::decode(&mut reader).ok_or(OtherFormat)?);
         }
-        Ok(Some(Self {
-            transaction,
-            changes,
-        }))
+        Ok(Some(Self { transaction, changes }))
     }
 
     /// The buckets that it changes, each once, in order.
@@ -68,15 +65,7 @@ mod tests {
 
     #[test]
     fn a_transaction_is_read_as_it_was_written() {
-        let changes = [
-            Change::Put(Entry {
-                key: b"a",
-                data: b"",
-                expires: 5,
-                etag: [1; 16],
-            }),
-            Change::Remove(b"b"),
-        ];
+        let changes = [Change::Put(Entry { key: b"a", data: b"", expires: 5, etag: [1; 16] }), Change::Remove(b"b")];
         let bytes = encode([3; 16], &changes);
         let read = Committed::decode(&bytes).unwrap().unwrap();
         assert_eq!(read.transaction, [3; 16]);

@@ -44,10 +44,7 @@ pub(super) struct Patience {
 impl Patience {
     fn ends_with(&mut self, mark: Id) -> bool {
         if self.mark != Some(mark) {
-            *self = Self {
-                mark: Some(mark),
-                met: 0,
-            };
+            *self = Self { mark: Some(mark), met: 0 };
         }
         self.met += 1;
         self.met > MEETINGS
@@ -63,11 +60,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(runtime: Runtime, name: String, default_ttl: Option<u32>) -> Self {
-        Self {
-            runtime,
-            name,
-            default_ttl,
-        }
+        Self { runtime, name, default_ttl }
     }
 
     pub(super) fn runtime(&self) -> &Runtime {
@@ -103,9 +96,7 @@ impl Store {
     }
 
     pub(super) fn failed(&self, reason: &str) -> StoreError {
-        StoreError::Failed {
-            reason: reason.to_owned(),
-        }
+        StoreError::Failed { reason: reason.to_owned() }
     }
 
     pub(super) fn busy(&self) -> StoreError {
@@ -123,8 +114,7 @@ impl Store {
 
     pub(super) fn read(&self, number: u8) -> Result<(Bucket, SharedVersion), StoreError> {
         let (value, version) = self.host().shared_get(&self.bucket_key(number));
-        let bucket =
-            Bucket::decode(value).map_err(|other| self.failed(&other.reason(&self.name)))?;
+        let bucket = Bucket::decode(value).map_err(|other| self.failed(&other.reason(&self.name)))?;
         Ok((bucket, version))
     }
 
@@ -133,10 +123,7 @@ impl Store {
         (value.unwrap_or_default(), version)
     }
 
-    pub(super) fn committed<'a>(
-        &self,
-        journal: &'a [u8],
-    ) -> Result<Option<Committed<'a>>, StoreError> {
+    pub(super) fn committed<'a>(&self, journal: &'a [u8]) -> Result<Option<Committed<'a>>, StoreError> {
         Committed::decode(journal).map_err(|other| self.failed(&other.reason(&self.name)))
     }
 
@@ -168,11 +155,7 @@ impl Store {
         }
     }
 
-    pub(super) fn roll_forward(
-        &self,
-        committed: &Committed<'_>,
-        seen: SharedVersion,
-    ) -> Result<(), StoreError> {
+    pub(super) fn roll_forward(&self, committed: &Committed<'_>, seen: SharedVersion) -> Result<(), StoreError> {
         for number in committed.buckets() {
             self.bring_in(committed, number)?;
         }
@@ -205,11 +188,7 @@ impl Store {
     ///
     /// # Errors
     /// Nothing has changed.
-    pub(super) fn write(
-        &self,
-        operations: &[Operation],
-        patience: &mut Patience,
-    ) -> Result<Attempt, StoreError> {
+    pub(super) fn write(&self, operations: &[Operation], patience: &mut Patience) -> Result<Attempt, StoreError> {
         let numbers = sorted(operations.iter().map(|op| bucket_of(key_of(op).as_bytes())));
         match numbers.as_slice() {
             [] => Ok(Attempt::Done),
@@ -218,12 +197,7 @@ impl Store {
         }
     }
 
-    fn write_one(
-        &self,
-        number: u8,
-        operations: &[Operation],
-        patience: &mut Patience,
-    ) -> Result<Attempt, StoreError> {
+    fn write_one(&self, number: u8, operations: &[Operation], patience: &mut Patience) -> Result<Attempt, StoreError> {
         for _ in 0..SPINS {
             let (mut bucket, version) = self.read(number)?;
             if let Some(mark) = bucket.lock() {
@@ -237,11 +211,7 @@ impl Store {
             for operation in operations {
                 bucket.apply(&self.change(operation, now));
             }
-            self.admit(&[Resized {
-                number,
-                before: before.size as usize,
-                after: bucket.size(),
-            }])?;
+            self.admit(&[Resized { number, before: before.size as usize, after: bucket.size() }])?;
             if self.replace(number, bucket, before, version) {
                 return Ok(Attempt::Done);
             }
@@ -250,12 +220,7 @@ impl Store {
     }
 
     /// Deals with a mark in the way of a write; the bucket is then to be read again.
-    pub(super) fn pass(
-        &self,
-        number: u8,
-        mark: Id,
-        patience: &mut Patience,
-    ) -> Result<(), StoreError> {
+    pub(super) fn pass(&self, number: u8, mark: Id, patience: &mut Patience) -> Result<(), StoreError> {
         let (journal, seen) = self.read_journal();
         if let Some(committed) = self.committed(&journal)? {
             return self.roll_forward(&committed, seen);
@@ -329,9 +294,7 @@ pub(super) fn check_all<'a>(
     operations: impl IntoIterator<Item = &'a Operation>,
     now: u64,
 ) -> Result<(), StoreError> {
-    operations
-        .into_iter()
-        .try_for_each(|operation| check(bucket, operation, now))
+    operations.into_iter().try_for_each(|operation| check(bucket, operation, now))
 }
 
 /// Whether the bucket is as the operation's etag and concurrency want it (`dapr-api` 3.3).
@@ -352,9 +315,7 @@ fn check(bucket: &Bucket, operation: &Operation, now: u64) -> Result<(), StoreEr
             None => "there is no value",
         },
     };
-    Err(StoreError::EtagMismatch {
-        reason: format!("{why} for key {:?}", key_of(operation)),
-    })
+    Err(StoreError::EtagMismatch { reason: format!("{why} for key {:?}", key_of(operation)) })
 }
 
 fn is_text_of(etag: &str, id: Id) -> bool {

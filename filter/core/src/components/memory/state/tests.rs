@@ -18,10 +18,7 @@ fn component(metadata: &[(&str, &str)]) -> Component {
         kind: "state.in-memory".to_owned(),
         version: "v1".to_owned(),
         cluster: None,
-        metadata: metadata
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
+        metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
     }
 }
 
@@ -46,11 +43,7 @@ impl Worker {
     fn with(host: Rc<FakeHost>, metadata: &[(&str, &str)]) -> Self {
         let site = site(&host);
         let store = build_store(&component(metadata), &site).unwrap();
-        Self {
-            host,
-            runtime: site.runtime,
-            store,
-        }
+        Self { host, runtime: site.runtime, store }
     }
 
     fn new() -> Self {
@@ -100,18 +93,11 @@ impl Worker {
 }
 
 fn set(key: &str, data: &[u8]) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        data: data.to_vec(),
-        ..SetRequest::default()
-    }
+    SetRequest { key: key.to_owned(), data: data.to_vec(), ..SetRequest::default() }
 }
 
 fn delete(key: &str) -> DeleteRequest {
-    DeleteRequest {
-        key: key.to_owned(),
-        ..DeleteRequest::default()
-    }
+    DeleteRequest { key: key.to_owned(), ..DeleteRequest::default() }
 }
 
 fn is_mismatch(result: Result<(), StoreError>) -> bool {
@@ -137,10 +123,7 @@ fn a_value_comes_back_byte_by_byte_with_a_new_etag_for_each_write() {
     assert_eq!(worker.get("k"), None);
     worker.set(set("k", b"\x00\xff")).unwrap();
     let first = worker.get("k").unwrap();
-    assert_eq!(
-        (first.data.as_slice(), first.expires),
-        (&b"\x00\xff"[..], None)
-    );
+    assert_eq!((first.data.as_slice(), first.expires), (&b"\x00\xff"[..], None));
     worker.set(set("k", b"\x00\xff")).unwrap();
     let second = worker.etag("k");
     assert_ne!(first.etag.unwrap(), second);
@@ -171,24 +154,13 @@ fn deleting_removes_a_value_and_is_content_with_none() {
 fn an_etag_lets_a_write_through_once() {
     let worker = Worker::new();
     worker.set(set("k", b"1")).unwrap();
-    let with_etag = |etag: &str| SetRequest {
-        etag: Some(etag.to_owned()),
-        ..set("k", b"2")
-    };
+    let with_etag = |etag: &str| SetRequest { etag: Some(etag.to_owned()), ..set("k", b"2") };
     let etag = worker.etag("k");
     worker.set(with_etag(&etag)).unwrap();
     assert!(is_mismatch(worker.set(with_etag(&etag))));
     assert!(is_mismatch(worker.set(with_etag("no uuid"))));
-    assert!(is_mismatch(worker.delete(DeleteRequest {
-        etag: Some(etag),
-        ..delete("k")
-    })));
-    worker
-        .delete(DeleteRequest {
-            etag: Some(worker.etag("k")),
-            ..delete("k")
-        })
-        .unwrap();
+    assert!(is_mismatch(worker.delete(DeleteRequest { etag: Some(etag), ..delete("k") })));
+    worker.delete(DeleteRequest { etag: Some(worker.etag("k")), ..delete("k") }).unwrap();
     assert_eq!(worker.get("k"), None);
 }
 
@@ -196,26 +168,10 @@ fn an_etag_lets_a_write_through_once() {
 fn an_etag_for_a_missing_key_is_a_mismatch_and_an_empty_one_counts_for_nothing() {
     let worker = Worker::new();
     let etag = |text: &str| Some(text.to_owned());
-    assert!(is_mismatch(worker.set(SetRequest {
-        etag: etag("x"),
-        ..set("k", b"v")
-    })));
-    assert!(is_mismatch(worker.delete(DeleteRequest {
-        etag: etag("x"),
-        ..delete("k")
-    })));
-    worker
-        .set(SetRequest {
-            etag: etag(""),
-            ..set("k", b"v")
-        })
-        .unwrap();
-    worker
-        .delete(DeleteRequest {
-            etag: etag(""),
-            ..delete("k")
-        })
-        .unwrap();
+    assert!(is_mismatch(worker.set(SetRequest { etag: etag("x"), ..set("k", b"v") })));
+    assert!(is_mismatch(worker.delete(DeleteRequest { etag: etag("x"), ..delete("k") })));
+    worker.set(SetRequest { etag: etag(""), ..set("k", b"v") }).unwrap();
+    worker.delete(DeleteRequest { etag: etag(""), ..delete("k") }).unwrap();
 }
 
 #[test]
@@ -223,32 +179,17 @@ fn last_write_overrides_any_etag() {
     let worker = Worker::new();
     let concurrency = Concurrency::LastWrite;
     let etag = Some("wrong".to_owned());
-    worker
-        .set(SetRequest {
-            etag: etag.clone(),
-            concurrency,
-            ..set("k", b"v")
-        })
-        .unwrap();
+    worker.set(SetRequest { etag: etag.clone(), concurrency, ..set("k", b"v") }).unwrap();
     assert_eq!(worker.data("k"), Some(b"v".to_vec()));
-    worker
-        .delete(DeleteRequest {
-            etag,
-            concurrency,
-            ..delete("k")
-        })
-        .unwrap();
+    worker.delete(DeleteRequest { etag, concurrency, ..delete("k") }).unwrap();
     assert_eq!(worker.get("k"), None);
 }
 
 #[test]
 fn first_write_without_an_etag_succeeds_only_where_there_is_no_value() {
     let worker = Worker::new();
-    let first = |data: &[u8], etag: Option<String>| SetRequest {
-        etag,
-        concurrency: Concurrency::FirstWrite,
-        ..set("k", data)
-    };
+    let first =
+        |data: &[u8], etag: Option<String>| SetRequest { etag, concurrency: Concurrency::FirstWrite, ..set("k", data) };
     worker.set(first(b"1", None)).unwrap();
     assert!(is_mismatch(worker.set(first(b"2", None))));
     assert!(is_mismatch(worker.set(first(b"2", Some(String::new())))));
@@ -260,31 +201,16 @@ fn first_write_without_an_etag_succeeds_only_where_there_is_no_value() {
 fn a_value_goes_away_when_its_time_has_come() {
     let worker = Worker::new();
     let start = worker.host.now();
-    worker
-        .set(SetRequest {
-            ttl: Ttl::Seconds(5),
-            ..set("k", b"v")
-        })
-        .unwrap();
+    worker.set(SetRequest { ttl: Ttl::Seconds(5), ..set("k", b"v") }).unwrap();
     let expires = worker.get("k").unwrap().expires;
     assert_eq!(expires, Some(start + Duration::from_secs(5)));
     let etag = Some(worker.etag("k"));
-    worker
-        .host
-        .pass(&worker.runtime, Duration::from_millis(4999));
+    worker.host.pass(&worker.runtime, Duration::from_millis(4999));
     assert!(worker.get("k").is_some());
     worker.host.pass(&worker.runtime, Duration::from_millis(1));
     assert_eq!(worker.get("k"), None);
-    assert!(is_mismatch(worker.set(SetRequest {
-        etag,
-        ..set("k", b"v")
-    })));
-    worker
-        .set(SetRequest {
-            concurrency: Concurrency::FirstWrite,
-            ..set("k", b"new")
-        })
-        .unwrap();
+    assert!(is_mismatch(worker.set(SetRequest { etag, ..set("k", b"v") })));
+    worker.set(SetRequest { concurrency: Concurrency::FirstWrite, ..set("k", b"new") }).unwrap();
     assert_eq!(worker.get("k").unwrap().expires, None);
 }
 
@@ -292,17 +218,8 @@ fn a_value_goes_away_when_its_time_has_come() {
 fn the_component_gives_a_lifetime_to_values_without_one() {
     let worker = Worker::with(FakeHost::new(), &[("TTLinSeconds", "7")]);
     let end = |seconds| Some(worker.host.now() + Duration::from_secs(seconds));
-    for (ttl, expires) in [
-        (Ttl::Unspecified, end(7)),
-        (Ttl::Never, None),
-        (Ttl::Seconds(2), end(2)),
-    ] {
-        worker
-            .set(SetRequest {
-                ttl,
-                ..set("k", b"v")
-            })
-            .unwrap();
+    for (ttl, expires) in [(Ttl::Unspecified, end(7)), (Ttl::Never, None), (Ttl::Seconds(2), end(2))] {
+        worker.set(SetRequest { ttl, ..set("k", b"v") }).unwrap();
         assert_eq!(worker.get("k").unwrap().expires, expires);
     }
 }
@@ -327,10 +244,7 @@ fn a_transaction_does_everything_or_nothing() {
         let refused = worker.transact(vec![
             Operation::Upsert(set(a, b"x")),
             Operation::Upsert(set(b, b"x")),
-            Operation::Delete(DeleteRequest {
-                etag: Some("wrong".to_owned()),
-                ..delete(wrong)
-            }),
+            Operation::Delete(DeleteRequest { etag: Some("wrong".to_owned()), ..delete(wrong) }),
             Operation::Delete(delete("c")),
         ]);
         assert!(is_mismatch(refused));
@@ -345,12 +259,7 @@ fn a_transaction_does_everything_or_nothing() {
 fn a_transaction_of_one_bucket_and_an_empty_one_succeed() {
     let worker = Worker::new();
     worker.transact(Vec::new()).unwrap();
-    worker
-        .transact(vec![
-            Operation::Upsert(set("k", b"1")),
-            Operation::Delete(delete("k")),
-        ])
-        .unwrap();
+    worker.transact(vec![Operation::Upsert(set("k", b"1")), Operation::Delete(delete("k"))]).unwrap();
     assert_eq!(worker.get("k"), None);
 }
 
@@ -362,10 +271,7 @@ fn values_of_four_mebibytes_fit_and_one_beyond_a_bucket_is_refused() {
         assert_eq!(worker.data("k").as_deref(), Some(data.as_slice()));
     }
     let reason = failure(worker.set(set("k", &vec![3; BUCKET_BYTES])));
-    assert!(
-        reason.contains("statestore") && reason.contains("16 MiB"),
-        "{reason}"
-    );
+    assert!(reason.contains("statestore") && reason.contains("16 MiB"), "{reason}");
     assert_eq!(worker.data("k"), Some(vec![2; 4 * MIB]));
 }
 
@@ -381,16 +287,10 @@ fn a_full_store_refuses_more_keeps_what_it_has_and_takes_again_after_a_delete() 
         }
     };
     let reason = failure(refused);
-    assert!(
-        reason.contains("statestore") && reason.contains("ttlInSeconds"),
-        "{reason}"
-    );
+    assert!(reason.contains("statestore") && reason.contains("ttlInSeconds"), "{reason}");
     assert_eq!(stored, STORE_BYTES / (large.len() + 100));
     assert!((0..stored).all(|number| worker.get(&format!("key {number}")).is_some()));
-    let both = vec![
-        Operation::Upsert(set("x", &large)),
-        Operation::Upsert(set("y", b"small")),
-    ];
+    let both = vec![Operation::Upsert(set("x", &large)), Operation::Upsert(set("y", b"small"))];
     failure(worker.transact(both));
     assert_eq!((worker.get("x"), worker.get("y")), (None, None));
     worker.set(set("key 0", &large)).unwrap();
@@ -403,12 +303,7 @@ fn a_store_full_of_expired_values_takes_new_ones() {
     let worker = Worker::new();
     let large = vec![0; 3 * MIB];
     for number in 0..STORE_BYTES / (large.len() + 100) {
-        worker
-            .set(SetRequest {
-                ttl: Ttl::Seconds(60),
-                ..set(&format!("key {number}"), &large)
-            })
-            .unwrap();
+        worker.set(SetRequest { ttl: Ttl::Seconds(60), ..set(&format!("key {number}"), &large) }).unwrap();
     }
     failure(worker.set(set("new", &large)));
     worker.host.pass(&worker.runtime, Duration::from_secs(60));
@@ -420,26 +315,16 @@ fn memory_of_another_release_is_refused_and_left_alone() {
     let worker = Worker::new();
     let key = format!("weft/mem/state/{}/statestore", bucket_of(b"k"));
     let (_, version) = worker.host.shared_get(&key);
-    worker
-        .host
-        .shared_set(&key, b"\xffforeign", version)
-        .unwrap();
+    worker.host.shared_set(&key, b"\xffforeign", version).unwrap();
     assert!(failure(worker.set(set("k", b"v"))).contains("another release"));
     assert!(worker.wait(worker.store.get("k".to_owned())).is_err());
-    assert_eq!(
-        worker.host.shared_get(&key).0,
-        Some(b"\xffforeign".to_vec())
-    );
+    assert_eq!(worker.host.shared_get(&key).0, Some(b"\xffforeign".to_vec()));
 }
 
 #[test]
 fn metadata_that_has_no_effect_is_refused_by_name() {
     let host = FakeHost::new();
-    let refused = component(&[
-        ("ttlInSeconds", "soon"),
-        ("redisHost", "x"),
-        ("keyprefix", "name"),
-    ]);
+    let refused = component(&[("ttlInSeconds", "soon"), ("redisHost", "x"), ("keyprefix", "name")]);
     let errors = build_store(&refused, &site(&host)).err().unwrap();
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(errors.iter().any(|error| error.contains("\"redisHost\"")));
@@ -453,8 +338,5 @@ fn metadata_that_has_no_effect_is_refused_by_name() {
 #[test]
 fn what_is_not_served_is_not_reported() {
     let worker = Worker::new();
-    assert_eq!(
-        worker.store.capabilities(),
-        ["ETAG", "TRANSACTIONAL", "TTL"]
-    );
+    assert_eq!(worker.store.capabilities(), ["ETAG", "TRANSACTIONAL", "TTL"]);
 }

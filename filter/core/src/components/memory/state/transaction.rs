@@ -25,10 +25,7 @@ impl<'a> Transaction<'a> {
             mark: store.random_id(),
             numbers,
             operations,
-            changes: operations
-                .iter()
-                .map(|operation| store.change(operation, now))
-                .collect(),
+            changes: operations.iter().map(|operation| store.change(operation, now)).collect(),
         }
     }
 
@@ -44,7 +41,7 @@ impl<'a> Transaction<'a> {
         }
         let mut marked = Vec::with_capacity(self.numbers.len());
         match self.prepare(&mut marked, patience) {
-            Ok(true) if self.commit(seen) => return Ok(Attempt::Done),
+            Ok(true) if self.commit(seen) => Ok(Attempt::Done),
             Ok(_) => self.give_up(&marked).map(|()| Attempt::Busy),
             Err(error) => self.give_up(&marked).and(Err(error)),
         }
@@ -52,11 +49,7 @@ impl<'a> Transaction<'a> {
 
     /// Marks all buckets and sees that there is room; false if others were in the way. `marked` has the buckets
     /// that bear the mark, whatever comes out.
-    fn prepare(
-        &self,
-        marked: &mut Vec<Resized>,
-        patience: &mut Patience,
-    ) -> Result<bool, StoreError> {
+    fn prepare(&self, marked: &mut Vec<Resized>, patience: &mut Patience) -> Result<bool, StoreError> {
         for number in self.numbers {
             let Some(mut bucket) = self.mark_bucket(*number, patience)? else {
                 return Ok(false);
@@ -68,20 +61,12 @@ impl<'a> Transaction<'a> {
                 }
             }
             let after = bucket.size();
-            marked.push(Resized {
-                number: *number,
-                before,
-                after,
-            });
+            marked.push(Resized { number: *number, before, after });
         }
         self.store.admit(marked).map(|()| true)
     }
 
-    fn mark_bucket(
-        &self,
-        number: u8,
-        patience: &mut Patience,
-    ) -> Result<Option<Bucket>, StoreError> {
+    fn mark_bucket(&self, number: u8, patience: &mut Patience) -> Result<Option<Bucket>, StoreError> {
         for _ in 0..SPINS {
             let (mut bucket, version) = self.store.read(number)?;
             if let Some(other) = bucket.lock() {
@@ -89,19 +74,10 @@ impl<'a> Transaction<'a> {
                 continue;
             }
             let here = |operation: &&Operation| bucket_of(key_of(operation).as_bytes()) == number;
-            check_all(
-                &bucket,
-                self.operations.iter().filter(here),
-                self.store.now(),
-            )?;
+            check_all(&bucket, self.operations.iter().filter(here), self.store.now())?;
             bucket.set_lock(Some(self.mark));
             let key = self.store.bucket_key(number);
-            if self
-                .store
-                .host()
-                .shared_set(&key, bucket.bytes(), version)
-                .is_ok()
-            {
+            if self.store.host().shared_set(&key, bucket.bytes(), version).is_ok() {
                 return Ok(Some(bucket));
             }
         }
@@ -121,8 +97,6 @@ impl<'a> Transaction<'a> {
     }
 
     fn give_up(&self, marked: &[Resized]) -> Result<(), StoreError> {
-        marked
-            .iter()
-            .try_for_each(|bucket| self.store.unmark(bucket.number, self.mark))
+        marked.iter().try_for_each(|bucket| self.store.unmark(bucket.number, self.mark))
     }
 }

@@ -23,6 +23,16 @@ pub(crate) fn parse_go_duration(text: &str) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
+/// Reads a Go duration, or a bare number as milliseconds, as Dapr's components write them. `None` for anything else and
+/// for negative ones.
+#[cfg(feature = "redis")]
+pub(crate) fn parse_component_duration(text: &str) -> Option<std::time::Duration> {
+    if let Ok(millis) = text.parse::<u64>() {
+        return Some(std::time::Duration::from_millis(millis));
+    }
+    u64::try_from(parse_go_duration(text)?).ok().map(std::time::Duration::from_nanos)
+}
+
 /// One number with its unit; gives what follows.
 fn part(text: &str) -> Option<(i64, &str)> {
     let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|end| *end > 0)?;
@@ -84,6 +94,18 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(parse_go_duration(text), Some(nanos), "{text}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_components_bare_number_is_milliseconds_and_never_negative() {
+        use std::time::Duration;
+        for (text, millis) in [("1500", 1500), ("0", 0), ("15s", 15_000), ("1m30s", 90_000), (".5s", 500)] {
+            assert_eq!(parse_component_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "-1", "-1s", "1x", "1..2s", "+"] {
+            assert_eq!(parse_component_duration(text), None, "{text}");
         }
     }
 

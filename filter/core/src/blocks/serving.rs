@@ -1,0 +1,130 @@
+//! The blocks of a module that has components: state and publish/subscribe.
+
+use crate::api::{Route, query};
+use crate::app::Request;
+use crate::components::{self, Site};
+use crate::config::{Component, PluginConfig};
+use crate::host::TcpTarget;
+use crate::http::Reply;
+use crate::pubsub::{Broker, PubSub, PublishRequest};
+use crate::runtime::{BoxFuture, Runtime};
+use crate::state::{State, StateStore};
+use crate::telemetry::Trace;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The blocks of one application.
+pub struct Blocks {
+    stores: BTreeMap<String, Rc<dyn StateStore>>,
+    brokers: BTreeMap<String, Rc<dyn Broker>>,
+    state: Option<State>,
+    pubsub: Option<PubSub>,
+}
+
+impl Blocks {
+    /// Builds every component of the configuration.
+    ///
+    /// # Errors
+    /// One line for each thing in the configuration that cannot be used, with the remedy.
+    pub fn new(config: &PluginConfig, runtime: &Runtime) -> Result<Self, Vec<String>> {
+        let mut blocks = Self::none();
+        let mut errors = Vec::new();
+        for component in &config.components {
+            if let Err(some) = blocks.add(component, &site(component, config, runtime)) {
+                errors.extend(some);
+            }
+        }
+        let state = State::new(config, blocks.stores.clone(), runtime).map_err(|some| errors.extend(some));
+        let pubsub = PubSub::new(config, blocks.brokers.clone(), runtime).map_err(|some| errors.extend(some));
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        blocks.state = state.ok();
+        blocks.pubsub = pubsub.ok();
+        Ok(blocks)
+    }
+
+    fn add(&mut self, component: &Component, site: &Site) -> Result<(), Vec<String>> {
+        let name = component.name.clone();
+        if component.kind.starts_with("pubsub.") {
+            self.brokers.insert(name, components::build_broker(component, site)?);
+        } else {
+            self.stores.insert(name, components::build_store(component, site)?);
+        }
+        Ok(())
+    }
+
+    /// No blocks, for the callee's side.
+    pub fn none() -> Self {
+        Self { stores: BTreeMap::new(), brokers: BTreeMap::new(), state: None, pubsub: None }
+    }
+
+    /// The flow that answers a request of one of these blocks' routes.
+    pub fn serve(&self, route: Route, request: Request, trace: Trace) -> BoxFuture<'static, Reply> {
+        match (route, &self.state, &self.pubsub) {
+            (Route::Publish { pubsub, topic }, _, Some(block)) => {
+                block.publish(publish_request(pubsub, topic, request, trace))
+            }
+            (Route::PublishBulk { pubsub, topic }, _, Some(block)) => {
+                block.publish_bulk(publish_request(pubsub, topic, request, trace))
+            }
+            (route, Some(block), _) => block.serve(route, request),
+            // Only the callee's side has no blocks, and it serves nothing.
+            (_, None, _) => Box::pin(std::future::ready(Reply::no_content())),
+        }
+    }
+
+    /// Opens links and makes events flow. Called from a root callback of a worker.
+    pub fn start(&self, _runtime: &Runtime) {
+        self.stores.values().for_each(|store| store.start());
+        self.brokers.values().for_each(|broker| broker.start());
+        if let Some(pubsub) = &self.pubsub {
+            pubsub.start();
+        }
+    }
+
+    /// Reads no more events.
+    pub fn drain(&self) {
+        if let Some(pubsub) = &self.pubsub {
+            pubsub.drain();
+        }
+    }
+
+    /// How many events are with the application.
+    pub fn in_flight(&self) -> usize {
+        self.pubsub.as_ref().map_or(0, PubSub::in_flight)
+    }
+
+    /// Whether the application has ever answered.
+    pub fn app_seen(&self, _runtime: &Runtime) -> bool {
+        self.pubsub.as_ref().is_some_and(PubSub::app_seen)
+    }
+
+    /// The member `subscriptions` of `/v1.0/metadata`.
+    pub fn subscriptions(&self) -> Vec<Value> {
+        self.pubsub.as_ref().map(PubSub::subscriptions).unwrap_or_default()
+    }
+
+    /// What `/v1.0/metadata` says of a component.
+    pub fn capabilities(&self, name: &str, kind: &str) -> &'static [&'static str] {
+        let store = || self.stores.get(name).map(|store| store.capabilities());
+        let broker = || self.brokers.get(name).map(|broker| broker.capabilities());
+        let found = if kind.starts_with("pubsub.") { broker() } else { store() };
+        found.unwrap_or_default()
+    }
+}
+
+fn site(component: &Component, config: &PluginConfig, runtime: &Runtime) -> Site {
+    let target = match (&config.link, &component.cluster) {
+        (Some(link), Some(backend)) => Some(TcpTarget { link: link.cluster.clone(), backend: backend.clone() }),
+        _ => None,
+    };
+    Site { runtime: runtime.clone(), app_id: config.app_id.clone(), namespace: config.namespace.clone(), target }
+}
+
+fn publish_request(pubsub: String, topic: String, request: Request, trace: Trace) -> PublishRequest {
+    let content_type = request.headers.text("content-type").unwrap_or("").to_owned();
+    let metadata = query::metadata(&request.query);
+    PublishRequest { pubsub, topic, body: request.body, content_type, metadata, trace }
+}

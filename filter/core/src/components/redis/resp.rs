@@ -1,0 +1,135 @@
+//! Redis' protocol, RESP2: replies from bytes, and the greeting of a new connection.
+
+mod scan;
+
+use super::Command;
+use super::settings::Login;
+use crate::runtime::link::{Codec, Decoded};
+use redis_protocol::resp2::decode::decode_range;
+use redis_protocol::resp2::types::RangeFrame;
+
+/// The largest reply, in bytes, that is accepted.
+const MAX_REPLY: usize = 64 * 1024 * 1024;
+/// How deep arrays may lie in arrays. A stream read needs four.
+const MAX_DEPTH: usize = 8;
+
+/// What Redis answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// A short status such as `OK`.
+    Status(Vec<u8>),
+    /// An error, without the leading `-`.
+    Error(String),
+    /// A number.
+    Integer(i64),
+    /// Bytes.
+    Bulk(Vec<u8>),
+    /// Nothing.
+    Nil,
+    /// Several replies in one.
+    Array(Vec<Reply>),
+}
+
+impl Reply {
+    /// Whether it is an error that begins with that code, such as `NOSCRIPT`.
+    pub(crate) fn is_error(&self, code: &str) -> bool {
+        matches!(self, Self::Error(text) if text.starts_with(code))
+    }
+
+    /// The text for a reply that nobody expects: Redis' own for an error.
+    pub(crate) fn unexpected(self) -> String {
+        match self {
+            Self::Error(text) => text,
+            Self::Status(_) => "Redis answered with an unexpected status".to_owned(),
+            Self::Integer(number) => format!("Redis answered with an unexpected number {number}"),
+            Self::Bulk(_) => "Redis answered with an unexpected string".to_owned(),
+            Self::Nil => "Redis answered with an unexpected nil".to_owned(),
+            Self::Array(_) => "Redis answered with an unexpected array".to_owned(),
+        }
+    }
+}
+
+/// The protocol as a [`Codec`]: decodes replies and logs in on every new connection.
+pub(crate) struct Resp {
+    login: Login,
+}
+
+impl Resp {
+    pub(crate) fn new(login: Login) -> Self {
+        Self { login }
+    }
+}
+
+impl Codec for Resp {
+    type Reply = Reply;
+
+    #[inline(never)]
+    fn decode(&self, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
+        let used = match scan::scan(bytes)? {
+            scan::Scan::Whole(used) => used,
+            scan::Scan::Partial { needed } => return Ok(Decoded::Partial { needed }),
+        };
+        let whole = bytes.get(..used).unwrap_or_default();
+        match decode_range(whole) {
+            Ok(Some((frame, _))) => Ok(Decoded::Whole { reply: copy(whole, frame), used }),
+            Ok(None) => Err("a reply that ends before its end".to_owned()),
+            Err(error) => Err(error.details().to_owned()),
+        }
+    }
+
+    fn greeting(&self) -> Vec<Vec<u8>> {
+        let mut commands = Vec::new();
+        if let Some(password) = &self.login.password {
+            let name = Command::new(2 + usize::from(self.login.username.is_some()), 64).arg(b"AUTH");
+            let name = match &self.login.username {
+                Some(username) => name.arg(username.as_bytes()),
+                None => name,
+            };
+            commands.push(name.arg(password.as_bytes()).into_bytes());
+        }
+        if self.login.database != 0 {
+            let select = Command::new(2, 32).arg(b"SELECT");
+            commands.push(select.number(self.login.database.into()).into_bytes());
+        }
+        commands
+    }
+
+    fn check_greeting(&self, reply: Reply) -> Result<(), String> {
+        match reply {
+            Reply::Error(text) => Err(self.refusal(&text)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Resp {
+    /// Redis' own words, unless they repeat the password, as the error for an unknown command does.
+    fn refusal(&self, text: &str) -> String {
+        let secret = self.login.password.as_deref().unwrap_or_default();
+        let text = if !secret.is_empty() && text.contains(secret) {
+            text.split(' ').next().filter(|code| !code.contains(secret))
+        } else {
+            Some(text)
+        };
+        format!(
+            "Redis refused the login or database: {}; check redisUsername, redisPassword and redisDB",
+            text.unwrap_or("ERR")
+        )
+    }
+}
+
+/// A reply of its own from ranges of the buffer.
+fn copy(bytes: &[u8], frame: RangeFrame) -> Reply {
+    let slice = |(from, to): (usize, usize)| bytes.get(from..to).unwrap_or_default();
+    match frame {
+        RangeFrame::SimpleString(range) => Reply::Status(slice(range).to_vec()),
+        RangeFrame::Error(range) => Reply::Error(String::from_utf8_lossy(slice(range)).into_owned()),
+        RangeFrame::Integer(number) => Reply::Integer(number),
+        RangeFrame::BulkString(range) => Reply::Bulk(slice(range).to_vec()),
+        RangeFrame::Null => Reply::Nil,
+        RangeFrame::Array(frames) => Reply::Array(frames.into_iter().map(|frame| copy(bytes, frame)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

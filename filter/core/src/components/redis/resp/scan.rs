@@ -1,0 +1,172 @@
+//! Where a reply ends, before it is decoded: bounds its size and depth, and tells how many bytes are missing.
+//!
+//! A value of several MiB comes in hundreds of pieces; without the number of missing bytes each piece would
+//! be decoded in vain.
+
+use super::{MAX_DEPTH, MAX_REPLY};
+
+/// The longest status or error line, in bytes.
+const MAX_LINE: usize = 64 * 1024;
+/// The fewest bytes that an element of an array takes.
+const MIN_ELEMENT: usize = 3;
+
+/// What the front of the bytes is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// A whole reply of that many bytes.
+    Whole(usize),
+    /// The beginning of a reply that has at least that many bytes.
+    Partial { needed: usize },
+}
+
+/// Finds the end of the first reply.
+///
+/// # Errors
+/// Says what is not RESP2 or above the bounds.
+#[inline(never)]
+pub(super) fn scan(bytes: &[u8]) -> Result<Scan, String> {
+    let mut open = Open::default();
+    let mut at = 0;
+    loop {
+        let (element, after) = match read_element(bytes, at)? {
+            Some(found) => found,
+            None => return partial(bytes.len() + 1 + open.least_bytes_after()),
+        };
+        at = after;
+        match element {
+            Element::Simple => {}
+            Element::Bytes(count) => {
+                at = at.saturating_add(count).saturating_add(2);
+                if at > bytes.len() {
+                    return partial(at.saturating_add(open.least_bytes_after()));
+                }
+            }
+            Element::Array(count) => {
+                open.enter(count)?;
+                if count > 0 {
+                    continue;
+                }
+            }
+        }
+        if open.leave() {
+            return if at > MAX_REPLY { Err(too_large()) } else { Ok(Scan::Whole(at)) };
+        }
+    }
+}
+
+fn partial(needed: usize) -> Result<Scan, String> {
+    if needed > MAX_REPLY {
+        return Err(too_large());
+    }
+    Ok(Scan::Partial { needed })
+}
+
+fn too_large() -> String {
+    format!("a reply of more than {MAX_REPLY} bytes")
+}
+
+/// The arrays that have begun and not ended: how many elements each still lacks.
+#[derive(Default)]
+struct Open {
+    missing: [usize; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Open {
+    fn enter(&mut self, count: usize) -> Result<(), String> {
+        if count == 0 {
+            return Ok(());
+        }
+        let Some(slot) = self.missing.get_mut(self.depth) else {
+            return Err(format!("arrays nested deeper than {MAX_DEPTH}"));
+        };
+        *slot = count;
+        self.depth += 1;
+        if self.least_bytes() > MAX_REPLY {
+            return Err(too_large());
+        }
+        Ok(())
+    }
+
+    /// Counts one element as read. True once everything is.
+    fn leave(&mut self) -> bool {
+        while let Some(above) = self.depth.checked_sub(1) {
+            let Some(missing) = self.missing.get_mut(above) else {
+                return true;
+            };
+            *missing = missing.saturating_sub(1);
+            if *missing > 0 {
+                return false;
+            }
+            self.depth = above;
+        }
+        true
+    }
+
+    /// The fewest bytes that still have to come after the element under way.
+    fn least_bytes_after(&self) -> usize {
+        let begun = usize::from(self.depth > 0) * MIN_ELEMENT;
+        self.least_bytes().saturating_sub(begun)
+    }
+
+    fn least_bytes(&self) -> usize {
+        let open = self.missing.get(..self.depth).unwrap_or_default();
+        let elements = open
+            .iter()
+            .rev()
+            .enumerate()
+            // The outer arrays already count the inner one as missing.
+            .map(|(level, missing)| missing.saturating_sub(usize::from(level > 0)))
+            .fold(0_usize, usize::saturating_add);
+        elements.saturating_mul(MIN_ELEMENT)
+    }
+}
+
+enum Element {
+    /// A status, error, number or nil: nothing follows its line.
+    Simple,
+    /// That many bytes and a line end follow.
+    Bytes(usize),
+    /// That many elements follow.
+    Array(usize),
+}
+
+/// Reads the line at `at`: what it announces and where the next byte is. `None` if the line has no end yet.
+fn read_element(bytes: &[u8], at: usize) -> Result<Option<(Element, usize)>, String> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let Some((mark, line)) = rest.split_first() else {
+        return Ok(None);
+    };
+    if !matches!(mark, b'+' | b'-' | b':' | b'$' | b'*') {
+        return Err(format!("a reply cannot begin with byte {mark}"));
+    }
+    let within = line.get(..MAX_LINE).unwrap_or(line);
+    let Some(end) = within.iter().position(|byte| *byte == b'\n') else {
+        if line.len() >= MAX_LINE {
+            return Err(format!("a line of more than {MAX_LINE} bytes"));
+        }
+        return Ok(None);
+    };
+    let Some((b'\r', text)) = line.get(..end).and_then(<[u8]>::split_last) else {
+        return Err("a line that does not end with CR and LF".to_owned());
+    };
+    let element = match mark {
+        b'$' => count(text)?.map_or(Element::Simple, Element::Bytes),
+        b'*' => count(text)?.map_or(Element::Simple, Element::Array),
+        _ => Element::Simple,
+    };
+    Ok(Some((element, at + 1 + end + 1)))
+}
+
+/// A length; `None` for -1, which is nil.
+fn count(text: &[u8]) -> Result<Option<usize>, String> {
+    if text == b"-1" {
+        return Ok(None);
+    }
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<usize>().ok());
+    match number {
+        Some(number) if number <= MAX_REPLY => Ok(Some(number)),
+        Some(_) => Err(too_large()),
+        None => Err("a length that is no number".to_owned()),
+    }
+}

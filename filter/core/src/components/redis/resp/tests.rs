@@ -1,0 +1,136 @@
+use super::*;
+
+fn resp(password: Option<&str>, username: Option<&str>, database: u16) -> Resp {
+    Resp::new(Login { username: username.map(str::to_owned), password: password.map(str::to_owned), database })
+}
+
+fn plain() -> Resp {
+    resp(None, None, 0)
+}
+
+/// Feeds the bytes in pieces that end at the given places, as the link does.
+fn decode_in_pieces(pieces: &[&[u8]]) -> (Vec<Reply>, usize) {
+    let codec = plain();
+    let (mut buffer, mut replies, mut attempts) = (Vec::new(), Vec::new(), 0);
+    let mut least = 0;
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        while !buffer.is_empty() && buffer.len() >= least {
+            attempts += 1;
+            match codec.decode(&buffer).expect("the bytes are RESP2") {
+                Decoded::Whole { reply, used } => {
+                    replies.push(reply);
+                    buffer.drain(..used);
+                    least = 0;
+                }
+                Decoded::Partial { needed } => {
+                    assert!(needed > buffer.len(), "a partial reply must want more");
+                    least = needed;
+                }
+            }
+        }
+    }
+    assert!(buffer.is_empty(), "bytes left over: {buffer:?}");
+    (replies, attempts)
+}
+
+const MANY: &[u8] = b"+OK\r\n-ERR no\r\n:-42\r\n$5\r\na\r\nbc\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*2\r\n*2\r\n$1\r\na\r\n*1\r\n:1\r\n*3\r\n*0\r\n$-1\r\n$3\r\nxyz\r\n:7\r\n";
+
+fn many() -> Vec<Reply> {
+    let bulk = |text: &str| Reply::Bulk(text.as_bytes().to_vec());
+    vec![
+        Reply::Status(b"OK".to_vec()),
+        Reply::Error("ERR no".to_owned()),
+        Reply::Integer(-42),
+        bulk("a\r\nbc"),
+        bulk(""),
+        Reply::Nil,
+        Reply::Nil,
+        Reply::Array(Vec::new()),
+        Reply::Array(vec![
+            Reply::Array(vec![bulk("a"), Reply::Array(vec![Reply::Integer(1)])]),
+            Reply::Array(vec![Reply::Array(Vec::new()), Reply::Nil, bulk("xyz")]),
+        ]),
+        Reply::Integer(7),
+    ]
+}
+
+#[test]
+fn every_kind_of_reply_is_decoded() {
+    assert_eq!(decode_in_pieces(&[MANY]).0, many());
+}
+
+#[test]
+fn replies_come_out_the_same_wherever_the_bytes_are_split() {
+    for first in 0..=MANY.len() {
+        for second in first..=MANY.len() {
+            let pieces = [&MANY[..first], &MANY[first..second], &MANY[second..]];
+            assert_eq!(decode_in_pieces(&pieces).0, many(), "split at {first} and {second}");
+        }
+    }
+}
+
+#[test]
+fn replies_come_out_of_single_bytes() {
+    let pieces = MANY.chunks(1).collect::<Vec<_>>();
+    assert_eq!(decode_in_pieces(&pieces).0, many());
+}
+
+#[test]
+fn a_large_value_is_looked_at_only_when_it_is_whole() {
+    let value = vec![b'v'; 1 << 20];
+    let mut bytes = format!("*2\r\n${}\r\n", value.len()).into_bytes();
+    bytes.extend_from_slice(&value);
+    bytes.extend_from_slice(b"\r\n$1\r\n7\r\n");
+    let pieces = bytes.chunks(4096).collect::<Vec<_>>();
+    let (replies, attempts) = decode_in_pieces(&pieces);
+    assert_eq!(replies, [Reply::Array(vec![Reply::Bulk(value), Reply::Bulk(b"7".to_vec())])]);
+    assert!(attempts <= 3, "decoded {attempts} times");
+}
+
+#[test]
+fn what_is_not_the_protocol_is_an_error() {
+    for bytes in [
+        "HTTP/1.1 400 Bad Request\r\n",
+        "$x\r\n",
+        "$-2\r\n",
+        "*99999999999999999999\r\n",
+        "$67108865\r\n",
+        "*67108864\r\n",
+        "+no carriage return\n",
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+        ":12a\r\n",
+    ] {
+        assert!(plain().decode(bytes.as_bytes()).is_err(), "{bytes:?}");
+    }
+    assert!(plain().decode(&vec![b'+'; 70_000]).is_err());
+}
+
+#[test]
+fn eight_levels_of_arrays_are_read() {
+    let bytes = b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n";
+    assert!(matches!(
+        plain().decode(bytes),
+        Ok(Decoded::Whole { used, .. }) if used == bytes.len()
+    ));
+}
+
+#[test]
+fn a_new_connection_logs_in_and_chooses_the_database() {
+    assert!(plain().greeting().is_empty());
+    assert_eq!(resp(Some("pw"), None, 0).greeting(), [b"*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n".to_vec()]);
+    assert_eq!(
+        resp(Some("pw"), Some("me"), 3).greeting(),
+        [b"*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n".to_vec(), b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n".to_vec()]
+    );
+}
+
+#[test]
+fn a_refused_login_is_told_without_the_password() {
+    let codec = resp(Some("s3cret"), None, 0);
+    let error = |text: &str| codec.check_greeting(Reply::Error(text.to_owned())).expect_err("a refusal");
+    assert!(error("WRONGPASS invalid username-password pair").contains("invalid username"));
+    let repeated = error("ERR unknown command `AUTH`, with args beginning with: `s3cret`");
+    assert!(repeated.contains("ERR") && !repeated.contains("s3cret"), "{repeated}");
+    assert_eq!(codec.check_greeting(Reply::Status(b"OK".to_vec())), Ok(()));
+}

@@ -1,0 +1,115 @@
+use super::*;
+
+fn component(metadata: &[(&str, &str)]) -> Component {
+    Component {
+        name: "store".to_owned(),
+        kind: "state.redis".to_owned(),
+        version: "v1".to_owned(),
+        cluster: Some("redis".to_owned()),
+        metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+#[test]
+fn state_settings_are_read_without_regard_to_case() {
+    let settings = state(&component(&[
+        ("REDISPASSWORD", " p w "),
+        ("redisusername", "me"),
+        ("redisDB", "3"),
+        ("TTLinSeconds", "60"),
+        ("keyPrefix", "none"),
+        ("actorStateStore", "true"),
+    ]));
+    assert_eq!(
+        settings,
+        Ok(StateSettings {
+            login: Login { username: Some("me".to_owned()), password: Some(" p w ".to_owned()), database: 3 },
+            ttl: Ttl::Seconds(60),
+        })
+    );
+}
+
+#[test]
+fn a_ttl_of_zero_or_less_means_for_ever() {
+    let ttl = |text| state(&component(&[("ttlInSeconds", text)])).map(|settings| settings.ttl);
+    assert_eq!(ttl("-1"), Ok(Ttl::Never));
+    assert_eq!(ttl("0"), Ok(Ttl::Never));
+    assert_eq!(ttl(""), Ok(Ttl::Unspecified));
+}
+
+#[test]
+fn every_error_is_told_at_once_and_by_name() {
+    let errors = state(&component(&[
+        ("redisHost", "redis:6379"),
+        ("redisDB", "first"),
+        ("ttlInSeconds", "1m"),
+        ("queryIndexes", "[]"),
+        ("actorStateStore", "perhaps"),
+        ("redisUsername", "me"),
+    ]))
+    .expect_err("six mistakes");
+    assert_eq!(errors.len(), 6, "{errors:?}");
+    for name in ["redisHost", "redisDB", "ttlInSeconds", "queryIndexes", "actorStateStore", "redisUsername"] {
+        assert!(
+            errors.iter().any(|error| error.contains(&format!("metadata {name}:"))),
+            "{name} is missing in {errors:?}"
+        );
+    }
+    assert!(errors.iter().any(|error| error.contains("belongs to the Envoy cluster")));
+}
+
+#[test]
+fn settings_of_one_block_are_refused_in_the_other() {
+    assert!(state(&component(&[("consumerID", "x")])).is_err());
+    assert!(pubsub(&component(&[("keyPrefix", "x")])).is_err());
+}
+
+#[test]
+fn pubsub_has_defaults_for_everything() {
+    assert_eq!(
+        pubsub(&component(&[])),
+        Ok(PubsubSettings {
+            login: Login::default(),
+            consumer_id: None,
+            window: 16,
+            claim: Some(Claim { min_idle: Duration::from_secs(60), every: Duration::from_secs(15) }),
+            trim: Trim::Never,
+        })
+    );
+}
+
+#[test]
+fn the_window_is_the_smaller_of_concurrency_and_queue_depth() {
+    let window = |metadata: &[(&str, &str)]| pubsub(&component(metadata)).map(|found| found.window);
+    assert_eq!(window(&[("concurrency", "64")]), Ok(64));
+    assert_eq!(window(&[("concurrency", "64"), ("queueDepth", "4")]), Ok(4));
+    assert_eq!(window(&[("queueDepth", "100")]), Ok(16));
+    assert!(window(&[("concurrency", "0")]).is_err());
+    assert!(window(&[("queueDepth", "1001")]).is_err());
+}
+
+#[test]
+fn either_zero_turns_claiming_off() {
+    let claim = |metadata: &[(&str, &str)]| pubsub(&component(metadata)).map(|found| found.claim);
+    assert_eq!(claim(&[("processingTimeout", "0")]), Ok(None));
+    assert_eq!(claim(&[("redeliverInterval", "0s")]), Ok(None));
+    assert_eq!(
+        claim(&[("processingTimeout", "500"), ("redeliverInterval", "1m")]),
+        Ok(Some(Claim { min_idle: Duration::from_millis(500), every: Duration::from_secs(60) }))
+    );
+}
+
+#[test]
+fn a_stream_is_trimmed_by_length_or_by_age() {
+    let trim = |metadata: &[(&str, &str)]| pubsub(&component(metadata)).map(|found| found.trim);
+    assert_eq!(trim(&[("maxLenApprox", "1000")]), Ok(Trim::Length(1000)));
+    assert_eq!(trim(&[("streamTTL", "1h")]), Ok(Trim::Age(Duration::from_secs(3600))));
+    assert_eq!(trim(&[("maxLenApprox", "0")]), Ok(Trim::Never));
+    assert!(trim(&[("maxLenApprox", "1"), ("streamTTL", "1h")]).is_err());
+}
+
+#[test]
+fn the_password_is_not_printed() {
+    let login = Login { username: None, password: Some("s3cret".to_owned()), database: 0 };
+    assert!(!format!("{login:?}").contains("s3cret"));
+}

@@ -1,0 +1,93 @@
+//! What each lane does.
+
+use super::Lane;
+use super::totals::Totals;
+use crate::demo::built;
+use crate::process::{self, Outcome, cargo, command, on_path, say};
+use crate::{lint, paths, tools, wasm};
+use std::process::Command;
+
+type Counted = Result<Totals, (Totals, String)>;
+
+/// Runs one lane.
+///
+/// # Errors
+/// What was counted until then, and why it failed.
+pub fn run(lane: Lane, envoy: Option<&str>) -> Counted {
+    match lane {
+        Lane::Lint => lint::run().map(|()| Totals { passed: 1, ..Totals::default() }).map_err(uncounted),
+        Lane::Unit => test(cargo().args(["test", "--locked", "-p", "weft-core", "-p", "weft", "-p", "xtask"])),
+        Lane::Wasm => in_node(),
+        Lane::Envoy => in_envoy(envoy, &[]),
+        Lane::Sdk => in_envoy(envoy, &["--test", "sdk"]),
+    }
+}
+
+fn uncounted(why: String) -> (Totals, String) {
+    (Totals::default(), why)
+}
+
+fn test(command: &mut Command) -> Counted {
+    let (text, ok) = process::stream(command).map_err(uncounted)?;
+    let totals = Totals::read(&text);
+    if ok { Ok(totals) } else { Err((totals, "a test failed".to_owned())) }
+}
+
+/// The core's pure code on wasm32-unknown-unknown: 32-bit sizes, the same tests.
+fn in_node() -> Counted {
+    if on_path("node").is_none() {
+        say("there is no node on PATH: the core is not tested on 32-bit WebAssembly");
+        return Ok(Totals { skipped: 1, ..Totals::default() });
+    }
+    tools::ensure_target("wasm32-unknown-unknown").map_err(uncounted)?;
+    let runner = tools::wasm_bindgen_runner().map_err(uncounted)?;
+    let mut tests = cargo();
+    tests
+        .args(["test", "--locked", "-p", "weft-core", "--lib", "--target", "wasm32-unknown-unknown", "--target-dir"])
+        .arg(paths::target().join("node"))
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    test(&mut tests)
+}
+
+fn in_envoy(version: Option<&str>, which: &[&str]) -> Counted {
+    let mut tests = envoy_tests(version, which).map_err(uncounted)?;
+    test(&mut tests)
+}
+
+fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
+    let envoy = tools::envoy(version)?;
+    wasm::build()?;
+    wasm::check_imports()?;
+    process::run(cargo().args(["build", "--quiet", "--locked", "-p", "weft"]))?;
+    say(process::output(command(&envoy).arg("--version"))?.trim());
+    let mut tests = cargo();
+    tests.args(["test", "--locked", "-p", "weft-tests"]);
+    if which.is_empty() {
+        tests.args(binaries()?.iter().flat_map(|name| ["--test".to_owned(), name.clone()])).arg("--lib");
+    } else {
+        tests.args(which);
+    }
+    tests
+        .env("ENVOY_BIN", envoy)
+        .env("REDIS_SERVER_BIN", tools::redis_server()?)
+        .env("WEFT_BIN", built("weft"))
+        .env("WEFT_WASM", wasm::module("weft.wasm"))
+        .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"));
+    // Each test has processes of its own; more than a few at a time starve each other on two cores.
+    tests.args(["--", "--test-threads", "4"]);
+    Ok(tests)
+}
+
+/// Every test binary but the one of the SDK lane.
+fn binaries() -> Outcome<Vec<String>> {
+    let folder = paths::root().join("integration/tests/tests");
+    let files = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> = files
+        .flatten()
+        .filter(|file| file.path().extension().is_some_and(|end| end == "rs"))
+        .filter_map(|file| Some(file.path().file_stem()?.to_string_lossy().into_owned()))
+        .filter(|name| name != "sdk")
+        .collect();
+    names.sort();
+    Ok(names)
+}

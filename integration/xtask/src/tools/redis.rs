@@ -1,0 +1,31 @@
+//! redis-server.
+
+use crate::process::{Outcome, command, on_path, run, say};
+use std::path::PathBuf;
+
+/// Finds redis-server: `$REDIS_SERVER_BIN`, `PATH`, else Debian's package where apt can install it.
+///
+/// # Errors
+/// It is not there and cannot be installed; the text says what to do.
+pub fn redis_server() -> Outcome<PathBuf> {
+    if let Some(path) = std::env::var_os("REDIS_SERVER_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    if let Some(path) = on_path("redis-server") {
+        return Ok(path);
+    }
+    let advice = "redis-server is missing: install it (Debian: apt-get install redis-server) or set REDIS_SERVER_BIN";
+    if on_path("apt-get").is_none() {
+        return Err(advice.to_owned());
+    }
+    say("installing Debian's packages redis-server and redis-tools");
+    let apt = |words: &[&str]| {
+        let mut apt = command("apt-get");
+        apt.args(words).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::io::stderr());
+        run(&mut apt)
+    };
+    let installed = apt(&["update", "-q"])
+        .and_then(|()| apt(&["install", "-qy", "--no-install-recommends", "redis-server", "redis-tools"]));
+    installed.map_err(|why| format!("{advice} ({why})"))?;
+    on_path("redis-server").ok_or_else(|| advice.to_owned())
+}

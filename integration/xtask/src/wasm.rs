@@ -1,0 +1,121 @@
+//! `cargo xtask wasm`: the modules, their size and what they cost a proxy.
+
+mod footprint;
+mod module;
+
+use crate::process::{self, Outcome, cargo, say};
+use crate::{paths, tools};
+use module::Module;
+use std::fs;
+use std::path::PathBuf;
+
+/// The target that Envoy runs.
+pub const TARGET: &str = "wasm32-wasip1";
+
+/// File names of the modules and the cargo flags that make them.
+pub const VARIANTS: &[(&str, &[&str])] = &[("weft-route.wasm", &["--no-default-features"]), ("weft.wasm", &[])];
+
+/// What a module may take: KiB of file, MB of resident memory beyond Envoy's own.
+const LIMITS: &[(&str, usize, f64)] = &[("weft-route.wasm", 220, 24.0), ("weft.wasm", 600, 32.0)];
+
+/// Largest function, in bytes of code: V8 takes far more memory for large ones.
+const LARGEST_FUNCTION: usize = 10 * 1024;
+
+/// Flags of the size check.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Build and check sizes and imports, but do not start Envoy.
+    #[arg(long)]
+    build_only: bool,
+}
+
+/// Where a built module is.
+pub fn module(name: &str) -> PathBuf {
+    paths::modules().join(name)
+}
+
+/// Builds the modules and the no-op filter into `target/weft`, without their names.
+///
+/// # Errors
+/// A build that failed.
+pub fn build() -> Outcome {
+    tools::ensure_target(TARGET)?;
+    fs::create_dir_all(paths::modules()).map_err(|error| error.to_string())?;
+    for (name, features) in VARIANTS {
+        say(&format!("building {name}"));
+        build_one("weft-filter", features, name)?;
+    }
+    build_one("weft-noop-filter", &[], "noop.wasm")
+}
+
+/// A folder of its own keeps these builds from waiting for those of the host.
+fn build_one(package: &str, features: &[&str], name: &str) -> Outcome {
+    let folder = paths::target().join("wasm");
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--locked", "-p", package, "--target", TARGET, "--profile", "release-wasm"]);
+    process::run(build.args(features).arg("--target-dir").arg(&folder))?;
+    let file = package.replace('-', "_") + ".wasm";
+    let built = folder.join(TARGET).join("release-wasm").join(file);
+    let text = |error: std::io::Error| format!("{}: {error}", built.display());
+    let bytes = fs::read(&built).map_err(text)?;
+    fs::write(module(name).with_extension("named.wasm"), &bytes).map_err(text)?;
+    fs::write(module(name), module::without_names(&bytes)?).map_err(text)
+}
+
+/// Builds, measures, and holds the result against the limits.
+///
+/// # Errors
+/// A limit that is not kept, or an import that Envoy does not have.
+pub fn run(options: &Options) -> Outcome {
+    build()?;
+    let mut broken = Vec::new();
+    for (name, limit, _) in LIMITS {
+        check(name, *limit, &mut broken)?;
+    }
+    if !options.build_only {
+        footprint::check(LIMITS, &mut broken)?;
+    }
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n       ")) }
+}
+
+/// Checks size, functions and imports of one module.
+fn check(name: &str, limit: usize, broken: &mut Vec<String>) -> Outcome {
+    let size = fs::metadata(module(name)).map_err(|error| error.to_string())?.len();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let bytes = fs::read(module(name).with_extension("named.wasm")).map_err(|error| error.to_string())?;
+    let parsed = Module::parse(&bytes)?;
+    println!("{name}: {:.1} KiB of {limit} KiB", size as f64 / 1024.0);
+    if size > limit * 1024 {
+        broken.push(format!("{name} is {size} bytes, more than {limit} KiB"));
+    }
+    for function in parsed.functions.iter().take(10) {
+        println!("  {:>7}  {}", function.size, function.name);
+    }
+    let too_large = parsed.functions.iter().filter(|function| function.size > LARGEST_FUNCTION);
+    broken.extend(
+        too_large.map(|it| format!("{name}: function {} is {} bytes, more than {LARGEST_FUNCTION}", it.name, it.size)),
+    );
+    println!("  imports: {}", parsed.imports.join(" "));
+    let unknown = parsed.imports.iter().filter(|import| !module::is_known(import));
+    broken.extend(unknown.map(|import| format!("{name} imports {import}, which Envoy does not have")));
+    Ok(())
+}
+
+/// Checks the imports of the built modules only.
+///
+/// # Errors
+/// An import that Envoy does not have.
+pub fn check_imports() -> Outcome {
+    let mut broken = Vec::new();
+    for (name, _) in VARIANTS {
+        let bytes = fs::read(module(name)).map_err(|error| error.to_string())?;
+        let imports = Module::parse(&bytes)?.imports;
+        broken.extend(
+            imports
+                .iter()
+                .filter(|it| !module::is_known(it))
+                .map(|it| format!("{name} imports {it}, which Envoy does not have")),
+        );
+    }
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n       ")) }
+}
