@@ -1,11 +1,9 @@
 //! The programs that building and testing need, found or fetched.
 
-mod bindgen;
 mod envoy;
 mod redis;
 mod target;
 
-pub use bindgen::runner as wasm_bindgen_runner;
 pub use envoy::envoy;
 pub use redis::redis_server;
 pub use target::ensure as ensure_target;

@@ -5,6 +5,7 @@ use super::totals::Totals;
 use crate::demo::built;
 use crate::process::{self, Outcome, cargo, command, on_path, say};
 use crate::{lint, paths, tools, wasm};
+use std::path::Path;
 use std::process::Command;
 
 type Counted = Result<Totals, (Totals, String)>;
@@ -33,20 +34,28 @@ fn test(command: &mut Command) -> Counted {
     if ok { Ok(totals) } else { Err((totals, "a test failed".to_owned())) }
 }
 
-/// The core's pure code on wasm32-unknown-unknown: 32-bit sizes, the same tests.
+/// The core's own tests, unchanged, on the target that is shipped: 32-bit sizes, the same allocator and code.
 fn in_node() -> Counted {
-    if on_path("node").is_none() {
+    let Some(node) = on_path("node") else {
         say("there is no node on PATH: the core is not tested on 32-bit WebAssembly");
         return Ok(Totals { skipped: 1, ..Totals::default() });
-    }
-    tools::ensure_target("wasm32-unknown-unknown").map_err(uncounted)?;
-    let runner = tools::wasm_bindgen_runner().map_err(uncounted)?;
+    };
+    tools::ensure_target(wasm::TARGET).map_err(uncounted)?;
     let mut tests = cargo();
     tests
-        .args(["test", "--locked", "-p", "weft-core", "--lib", "--target", "wasm32-unknown-unknown", "--target-dir"])
-        .arg(paths::target().join("node"))
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+        .args(["test", "--locked", "-p", "weft-core", "--lib", "--target", wasm::TARGET])
+        .args(["--config", &runner(&node).map_err(uncounted)?, "--target-dir"])
+        .arg(paths::target().join("node"));
     test(&mut tests)
+}
+
+/// Cargo's setting for the program that runs a test binary; as an array, since it would split one text at blanks.
+fn runner(node: &Path) -> Outcome<String> {
+    let script = paths::tools().join("wasi.mjs");
+    let text = |error: std::io::Error| format!("{}: {error}", script.display());
+    std::fs::create_dir_all(paths::tools()).map_err(text)?;
+    std::fs::write(&script, include_str!("wasi.mjs")).map_err(text)?;
+    Ok(format!("target.{}.runner=[{:?}, {:?}]", wasm::TARGET, node.display().to_string(), script.display().to_string()))
 }
 
 fn in_envoy(version: Option<&str>, which: &[&str]) -> Counted {
