@@ -45,16 +45,23 @@ impl EnvoyProcess {
     /// As [`EnvoyProcess::start`], in a folder that already holds what `bootstrap` points to.
     #[must_use]
     pub fn start_in(folder: TempDir, mut bootstrap: Value, workers: u32) -> Self {
-        let admin_path = folder.path().join("admin.address");
         bootstrap["admin"] =
             serde_json::json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
-        let file = folder.path().join("bootstrap.json");
-        fs::write(&file, serde_json::to_vec_pretty(&bootstrap).expect("JSON")).expect("the bootstrap can be written");
+        let text = serde_json::to_string_pretty(&bootstrap).expect("JSON");
+        fs::write(folder.path().join("bootstrap.json"), text).expect("the bootstrap can be written");
+        Self::start_file(folder, "bootstrap.json", workers)
+    }
+
+    /// As [`EnvoyProcess::start`], with a bootstrap file that lies in `folder` and is taken as it stands. `folder` is
+    /// Envoy's working directory.
+    #[must_use]
+    pub fn start_file(folder: TempDir, name: &str, workers: u32) -> Self {
+        let admin_path = folder.path().join("admin.address");
         let log = File::create(folder.path().join("envoy.log")).expect("a log file");
         let mut command = Command::new(env::envoy());
         command
-            .arg("--config-path")
-            .arg(&file)
+            .current_dir(folder.path())
+            .args(["--config-path", name])
             .arg("--admin-address-path")
             .arg(&admin_path)
             .args(["--use-dynamic-base-id", "--concurrency", &workers.to_string()])

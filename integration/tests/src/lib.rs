@@ -12,6 +12,7 @@ pub mod client;
 pub mod dapr;
 pub mod env;
 pub mod envoy;
+pub mod example;
 pub mod mesh;
 pub mod ports;
 pub mod raw;

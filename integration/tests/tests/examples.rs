@@ -1,0 +1,95 @@
+//! The bootstraps in `envoy-config/examples`, each with only Envoy and the module, as their users start them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::json;
+use weft_tests::app::{Reply, TestApp};
+use weft_tests::client::{self, Call};
+use weft_tests::dapr;
+use weft_tests::example::Example;
+use weft_tests::redis::Redis;
+use weft_tests::wait;
+
+const WORKERS: u32 = 2;
+
+fn post(address: &str, path: &str) -> Call {
+    Call::new(hyper::Method::POST, address, path)
+}
+
+#[test]
+fn the_example_for_invocation_calls_an_application_by_name() {
+    let (orders, warehouse) = (TestApp::start(), TestApp::start());
+    warehouse.on("/stock/42", Reply::json(200, &json!({"left": 7})));
+    let example =
+        Example::read("envoy-config/examples/invoke.yaml").with(8080, orders.port()).with(8081, warehouse.port());
+    let envoy = example.start(WORKERS);
+    let api = example.address(3500);
+
+    let answer = client::get(&api, "/v1.0/invoke/warehouse/method/stock/42?unit=box").send().expect(200);
+    assert_eq!(answer.json(), json!({"left": 7}));
+    let seen = warehouse.wait_for("/stock/42", 1);
+    assert_eq!(seen[0].query(), Some("unit=box"));
+    assert_eq!(seen[0].value("dapr-caller-app-id").as_deref(), Some("orders"));
+    assert_eq!(seen[0].value("dapr-callee-app-id").as_deref(), Some("warehouse"));
+    assert_eq!(seen[0].value("host"), Some(format!("127.0.0.1:{}", warehouse.port())));
+    assert!(seen[0].value("traceparent").is_some());
+    assert_eq!(seen[0].value("x-weft-cluster"), None);
+
+    let by_header = client::get(&api, "/stock/42").header("dapr-app-id", "warehouse").send();
+    assert_eq!(by_header.expect(200).json(), json!({"left": 7}));
+    let unknown = client::get(&api, "/v1.0/invoke/nobody/method/stock/42").send();
+    dapr::error(&unknown, 500, "ERR_DIRECT_INVOKE");
+    envoy.stop();
+}
+
+#[test]
+fn the_example_for_state_gives_a_store_in_redis_and_one_in_memory() {
+    let redis = Redis::start();
+    let example = Example::read("envoy-config/examples/state.yaml").with(6379, redis.port());
+    let envoy = example.start(WORKERS);
+    let metadata = client::get(&example.address(3500), "/v1.0/metadata").send().expect(200).json();
+    let mut stores: Vec<_> = metadata["components"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    stores.sort_by_key(|name| name.to_string());
+    assert_eq!(stores, ["scratch", "statestore"]);
+    envoy.stop();
+}
+
+#[test]
+fn the_example_for_publish_and_subscribe_delivers_what_was_published() {
+    let redis = Redis::start();
+    let courier = TestApp::start();
+    courier.on("/parcels", Reply::event("SUCCESS"));
+    let example =
+        Example::read("envoy-config/examples/pubsub.yaml").with(6379, redis.port()).with(8082, courier.port());
+    let envoy = example.start(WORKERS);
+
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let publish = post(&example.address(3500), "/v1.0/publish/pubsub/parcels")
+        .header("traceparent", &format!("00-{trace}-b7ad6b7169203331-01"))
+        .json(&json!({"order": "o-1"}));
+    dapr::no_content(&publish.send());
+    let event = courier.wait_for("/parcels", 1)[0].json();
+    assert_eq!(event["data"], json!({"order": "o-1"}));
+    assert_eq!(event["source"], "shop");
+    assert_eq!(event["topic"], "parcels");
+    assert_eq!(event["pubsubname"], "pubsub");
+    assert!(event["traceparent"].as_str().unwrap().contains(trace), "{event}");
+
+    let mut client = redis.client();
+    wait::until_true("the event is acknowledged", || client.pending("parcels", "courier") == 0);
+    assert_eq!(client.stream("parcels").len(), 1);
+    envoy.stop();
+}
+
+#[test]
+fn a_subscriber_that_only_subscribes_is_kept_alive_by_the_example_itself() {
+    let redis = Redis::start();
+    let courier = TestApp::start();
+    let example =
+        Example::read("envoy-config/examples/pubsub.yaml").with(6379, redis.port()).with(8082, courier.port());
+    let envoy = example.start(WORKERS);
+    wait::until_true("Envoy calls the courier's Dapr port by itself", || {
+        envoy.admin().stat("cluster.weft_self_courier.health_check.success") >= 2
+    });
+    envoy.stop();
+}
