@@ -1,1 +1,5 @@
-//! Reads Dapr resources, writes Envoy configuration.
+//! Weft's library: Envoy's configuration for Dapr applications.
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod bootstrap;

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use weft_tests::bootstrap::{self, AppPorts, Backend, Plan};
+use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
+use weft_core::config::{Component, Invoke, LogLevel, Target};
 use weft_tests::envoy::EnvoyProcess;
+use weft_tests::mesh::backend;
 use weft_tests::{env, ports};
 
 /// Body of publish and save requests: about 200 bytes, as an order would have.
@@ -69,14 +71,8 @@ pub fn plain_with(filter: Filter, port: u16, next: u16, workers: u32) -> EnvoyPr
 
 /// A bootstrap with one listener that sends everything to `next`.
 fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
-    let app = AppPorts {
-        id: "callee".into(),
-        http: port,
-        grpc: ports::free(),
-        app: next,
-        plugin: plugin("callee", next, &[]),
-    };
-    let mut all = bootstrap::bootstrap(&plan(vec![app], Vec::new(), 1));
+    let app = quiet(App::new("callee", port, ports::free(), Some(next)));
+    let mut all = proxy(app, Vec::new(), 1).bootstrap();
     let listeners = all["static_resources"]["listeners"].as_array().cloned().unwrap_or_default();
     let inbound = listeners.into_iter().find(|listener| listener["name"] == "weft_inbound_callee");
     let mut listener = inbound.unwrap_or_default();
@@ -107,11 +103,11 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
 pub fn invoke(app: u16) -> Rig {
     let callee = proxies("", Filter::Weft, 1, app);
     let caller_port = ports::free();
-    let mut config = plugin("caller", app, &[]);
-    config["invoke"] = json!({"apps": {"callee": {"cluster": "callee", "authority": "callee"}}});
-    let ports = AppPorts { id: "caller".into(), http: caller_port, grpc: ports::free(), app, plugin: config };
-    let backend = Backend { cluster: "callee".into(), port: callee.port };
-    let caller = EnvoyProcess::start(bootstrap::bootstrap(&plan(vec![ports], vec![backend], 1)), 1);
+    let caller = quiet(App::new("caller", caller_port, ports::free(), Some(app)));
+    let mut proxy = proxy(caller, vec![backend("callee", callee.port)], 1);
+    let target = Target { cluster: Some("callee".into()), authority: "callee".into() };
+    proxy.elsewhere.apps.insert("callee".into(), target);
+    let caller = EnvoyProcess::start(proxy.bootstrap(), 1);
     let mut envoys = vec![caller];
     envoys.extend(callee.envoys);
     Rig { name: "invoke", envoys, port: caller_port, request: get("/v1.0/invoke/callee/method/page"), wanted: 200 }
@@ -143,36 +139,28 @@ pub fn on_redis(name: &'static str, work: Work, app: u16, redis: u16) -> Rig {
 /// An Envoy with Weft, state and publish/subscribe on the Redis at that port; gives the Dapr HTTP port too.
 pub fn redis_envoy(app: u16, redis: u16, workers: u32) -> (EnvoyProcess, u16) {
     let port = ports::free();
-    let components = ["state.redis", "pubsub.redis"];
-    let ports = AppPorts {
-        id: "bench".into(),
-        http: port,
-        grpc: ports::free(),
-        app,
-        plugin: plugin("bench", app, &components),
-    };
-    let backend = |name: &str| Backend { cluster: format!("weft_tcp_{name}"), port: redis };
-    let backends = vec![backend("statestore"), backend("pubsub")];
-    (EnvoyProcess::start(bootstrap::bootstrap(&plan(vec![ports], backends, workers)), workers), port)
+    let mut served = quiet(App::new("bench", port, ports::free(), Some(app)));
+    served.components = vec![component("statestore", "state.redis"), component("pubsub", "pubsub.redis")];
+    let backends = ["statestore", "pubsub"].map(|name| backend(&backend_cluster(name), redis));
+    (EnvoyProcess::start(proxy(served, backends.into(), workers).bootstrap(), workers), port)
 }
 
-fn plan(apps: Vec<AppPorts>, backends: Vec<Backend>, workers: u32) -> Plan {
-    let module = env::module().display().to_string();
-    Plan { module, apps, backends, max_body: 4 * 1024 * 1024, workers }
+fn proxy(app: App, backends: Vec<Backend>, workers: u32) -> Proxy {
+    Proxy { module: env::module(), apps: vec![app], elsewhere: Invoke::default(), backends, workers, admin: Admin::Off }
 }
 
-fn plugin(id: &str, app: u16, components: &[&str]) -> Value {
-    let mut config = json!({
-        "version": 1, "appId": id, "link": {"cluster": "weft_link"},
-        "app": {"cluster": format!("weft_app_{id}"), "authority": format!("127.0.0.1:{app}")},
-        "logLevel": "warn",
-    });
-    let components = components.iter().map(|kind| {
-        let name = if kind.starts_with("state") { "statestore" } else { "pubsub" };
-        json!({"name": name, "type": kind, "cluster": format!("weft_tcp_{name}")})
-    });
-    config["components"] = components.collect();
-    config
+fn quiet(app: App) -> App {
+    App { log_level: LogLevel::Warn, ..app }
+}
+
+fn component(name: &str, kind: &str) -> Component {
+    Component {
+        name: name.into(),
+        kind: kind.into(),
+        version: "v1".into(),
+        cluster: Some(backend_cluster(name)),
+        metadata: Default::default(),
+    }
 }
 
 fn noop_module() -> PathBuf {

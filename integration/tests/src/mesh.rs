@@ -1,7 +1,6 @@
 //! Applications that meet in one Envoy, with their backends.
 
 use crate::app::TestApp;
-use crate::bootstrap::{AppPorts, Backend, Plan, bootstrap};
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
 use crate::raw::Raw;
@@ -11,7 +10,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tempfile::TempDir;
+use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
+use weft_core::config::{Invoke, Limits, PluginConfig, TestSwitches};
 
 /// Body limit of the applications' filters, unless a test sets another.
 pub const MAX_BODY: u32 = 4 * 1024 * 1024;
@@ -94,7 +96,7 @@ impl Builder {
     /// Adds another component on the server given to [`Builder::redis`].
     pub fn redis_component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
         let mut component = json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
-        component["cluster"] = json!(format!("weft_tcp_{name}"));
+        component["cluster"] = json!(backend_cluster(name));
         self.components.push(component);
         self
     }
@@ -131,9 +133,8 @@ impl Builder {
     #[must_use]
     pub fn start(self) -> Mesh {
         let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
-        let plan = self.plan(&apps);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = bootstrap(&plan);
+        let mut config = self.proxy(&apps).bootstrap();
         if self.listeners_in_file {
             listeners_to_file(&mut config, &folder);
         }
@@ -143,40 +144,52 @@ impl Builder {
         mesh
     }
 
-    fn plan(&self, apps: &[MeshApp]) -> Plan {
+    fn proxy(&self, apps: &[MeshApp]) -> Proxy {
         let redis = self.redis.as_ref().map(Redis::port);
         let clusters = self.components.iter().filter_map(|it| it["cluster"].as_str());
-        Plan {
-            module: self.module.to_string_lossy().into_owned(),
-            apps: self.apps.iter().zip(apps).map(|(spec, app)| self.ports(spec, app)).collect(),
-            backends: clusters
-                .map(|it| Backend { cluster: it.to_owned(), port: redis.expect("a Redis for the component") })
-                .collect(),
-            max_body: self.max_body,
+        Proxy {
+            module: self.module.clone(),
+            apps: self.apps.iter().zip(apps).map(|(spec, app)| self.served(spec, app)).collect(),
+            elsewhere: Invoke::default(),
+            backends: clusters.map(|it| backend(it, redis.expect("a Redis for the component"))).collect(),
             workers: self.workers,
+            admin: Admin::Off,
         }
     }
 
-    fn ports(&self, spec: &AppSpec, app: &MeshApp) -> AppPorts {
-        let targets = self
-            .apps
-            .iter()
-            .map(|it| (it.id.clone(), json!({"cluster": format!("weft_invoke_{}", it.id), "authority": it.id})));
-        let mut plugin = json!({
+    fn served(&self, spec: &AppSpec, app: &MeshApp) -> App {
+        let resources = read_plugin(&json!({
             "version": 1,
             "appId": spec.id,
-            "app": {"cluster": format!("weft_app_{}", spec.id), "authority": format!("127.0.0.1:{}", app.server.port())},
-            "invoke": {"apps": targets.collect::<serde_json::Map<_, _>>()},
-            "link": {"cluster": "weft_link"},
+            "app": {"cluster": "app", "authority": "app"},
+            "link": {"cluster": "link"},
             "components": self.components,
             "subscriptions": spec.subscriptions,
-            "limits": {"maxBodyBytes": self.max_body},
-        });
-        if self.trap {
-            plugin["test"] = json!({"trap": true});
+        }));
+        App {
+            components: resources.components,
+            subscriptions: resources.subscriptions,
+            limits: Limits { max_body_bytes: self.max_body },
+            test: self.trap.then_some(TestSwitches { trap: true }),
+            ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
         }
-        AppPorts { id: spec.id.clone(), http: app.http, grpc: app.grpc, app: app.server.port(), plugin }
     }
+}
+
+/// Plugin configuration that a test writes as JSON.
+///
+/// # Panics
+/// If it is not valid.
+#[must_use]
+pub fn read_plugin(json: &Value) -> PluginConfig {
+    PluginConfig::read(json.to_string().as_bytes()).expect("a valid plugin configuration")
+}
+
+/// A server on this machine as a backend of the proxy.
+#[must_use]
+pub fn backend(cluster: &str, port: u16) -> Backend {
+    let connect_timeout = Duration::from_secs(2);
+    Backend { cluster: cluster.to_owned(), host: "127.0.0.1".to_owned(), port, tls: None, connect_timeout }
 }
 
 fn listeners_to_file(config: &mut Value, folder: &TempDir) {

@@ -1,0 +1,210 @@
+//! Envoy's bootstrap: any number of applications in one proxy, each with its Dapr ports and its own filters.
+//!
+//! Names of clusters and listeners are made here and nowhere else; the plugin configuration is written with them.
+
+mod clusters;
+mod filters;
+mod listeners;
+mod names;
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use weft_core::config::{
+    AppChannel, Component, Invoke, Limits, LinkConfig, LogLevel, PluginConfig, Subscription, Target, TestSwitches,
+    Tracing, VERSION,
+};
+
+const INTERNAL: &str = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
+
+/// One Envoy process and all it serves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proxy {
+    /// File of the filter's module, as Envoy is to open it.
+    pub module: PathBuf,
+    /// The applications; they call each other by name.
+    pub apps: Vec<App>,
+    /// Where applications are that other proxies serve.
+    pub elsewhere: Invoke,
+    /// Servers that components keep their data in.
+    pub backends: Vec<Backend>,
+    /// How many threads serve requests. The bootstrap only spaces health checks by it; Envoy takes the number itself
+    /// from `--concurrency`.
+    pub workers: u32,
+    /// Where Envoy's own interface listens.
+    pub admin: Admin,
+}
+
+/// Where Envoy's admin interface listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admin {
+    /// Nowhere.
+    Off,
+    /// On this port of 127.0.0.1; 0 for any free one.
+    Port(u16),
+    /// On a Unix socket.
+    Socket(PathBuf),
+}
+
+/// One application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// Its Dapr app id.
+    pub id: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Dapr's HTTP port on 127.0.0.1.
+    pub http: u16,
+    /// Dapr's gRPC port on 127.0.0.1.
+    pub grpc: u16,
+    /// The port on 127.0.0.1 where the application itself listens. Without one it can call, not be called.
+    pub port: Option<u16>,
+    /// Its components.
+    pub components: Vec<Component>,
+    /// Its declarative subscriptions.
+    pub subscriptions: Vec<Subscription>,
+    /// Its traces.
+    pub tracing: Tracing,
+    /// The least severe line that its filters log.
+    pub log_level: LogLevel,
+    /// Bounds on its requests.
+    pub limits: Limits,
+    /// Switches for tests of fault handling.
+    pub test: Option<TestSwitches>,
+}
+
+impl App {
+    /// An application with nothing but its ports.
+    #[must_use]
+    pub fn new(id: &str, http: u16, grpc: u16, port: Option<u16>) -> Self {
+        Self {
+            id: id.to_owned(),
+            namespace: "default".to_owned(),
+            http,
+            grpc,
+            port,
+            components: Vec::new(),
+            subscriptions: Vec::new(),
+            tracing: Tracing::default(),
+            log_level: LogLevel::default(),
+            limits: Limits::default(),
+            test: None,
+        }
+    }
+
+    /// Whether events are read for it all the time, also while nobody calls.
+    fn has_pump(&self) -> bool {
+        self.port.is_some() && self.components.iter().any(|it| it.kind.starts_with("pubsub."))
+    }
+}
+
+/// A server that a component keeps its data in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Name of its Envoy cluster; the same as [`Component::cluster`].
+    pub cluster: String,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is secured; absent for not at all.
+    pub tls: Option<Tls>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+}
+
+/// TLS to a [`Backend`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Take any certificate of the server.
+    pub skip_verify: bool,
+    /// Our own certificate and its key, both PEM.
+    pub identity: Option<(String, String)>,
+}
+
+// Not derived: the key must never reach a log.
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("skip_verify", &self.skip_verify).finish_non_exhaustive()
+    }
+}
+
+impl Proxy {
+    /// The plugin configuration of one of [`Proxy::apps`].
+    #[must_use]
+    pub fn plugin(&self, app: &App) -> PluginConfig {
+        PluginConfig {
+            version: VERSION,
+            app_id: app.id.clone(),
+            namespace: app.namespace.clone(),
+            app: app.port.map(|port| AppChannel { cluster: names::app(&app.id), authority: authority(port) }),
+            invoke: Invoke { apps: self.targets(), template: self.elsewhere.template.clone() },
+            link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),
+            components: app.components.clone(),
+            subscriptions: app.subscriptions.clone(),
+            tracing: app.tracing.clone(),
+            log_level: app.log_level,
+            limits: app.limits.clone(),
+            test: app.test.clone(),
+        }
+    }
+
+    fn targets(&self) -> BTreeMap<String, Target> {
+        let target = |app: &App| Target { cluster: Some(names::invoke(&app.id)), authority: app.id.clone() };
+        let here = self.apps.iter().filter(|app| app.port.is_some()).map(|app| (app.id.clone(), target(app)));
+        self.elsewhere.apps.clone().into_iter().chain(here).collect()
+    }
+
+    /// Components need the link: to reach their servers, and to tell a worker's instance from the main thread's.
+    fn has_link(&self) -> bool {
+        self.apps.iter().any(|app| !app.components.is_empty())
+    }
+
+    /// The bootstrap, as JSON that `envoy --config-path` reads. It holds the components' secrets.
+    #[must_use]
+    pub fn bootstrap(&self) -> Value {
+        let mut listeners = Vec::new();
+        let mut clusters = Vec::new();
+        if self.has_link() {
+            listeners.push(listeners::link(self));
+            clusters.push(clusters::internal(names::LINK, names::LINK));
+        }
+        for app in &self.apps {
+            listeners.extend(listeners::of_app(self, app));
+            clusters.extend(clusters::of_app(self, app));
+        }
+        clusters.extend(self.backends.iter().map(clusters::backend));
+        let mut bootstrap = json!({
+            "static_resources": {"listeners": listeners, "clusters": clusters},
+            "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],
+        });
+        if let (Some(members), Some(admin)) = (bootstrap.as_object_mut(), self.admin.json()) {
+            members.insert("admin".to_owned(), admin);
+        }
+        bootstrap
+    }
+}
+
+impl Admin {
+    fn json(&self) -> Option<Value> {
+        match self {
+            Self::Off => None,
+            Self::Port(port) => Some(json!({"address": clusters::loopback(*port)})),
+            Self::Socket(path) => Some(json!({"address": {"pipe": {"path": path, "mode": 0o600}}})),
+        }
+    }
+}
+
+/// The usual name of the Envoy cluster of a component's server.
+#[must_use]
+pub fn backend_cluster(component: &str) -> String {
+    names::backend(component)
+}
+
+fn authority(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The clusters.
+
+use super::{App, Backend, Proxy, Tls, names};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+const INTERNAL_UPSTREAM: &str =
+    "type.googleapis.com/envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport";
+const RAW_BUFFER: &str = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+
+/// A port of this machine.
+pub(super) fn loopback(port: u16) -> Value {
+    socket("127.0.0.1", port)
+}
+
+fn socket(host: &str, port: u16) -> Value {
+    json!({"socket_address": {"address": host, "port_value": port}})
+}
+
+/// All clusters of an application.
+pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
+    let mut clusters = Vec::new();
+    if let Some(port) = app.port {
+        clusters.push(fixed(&names::app(&app.id), &loopback(port)));
+        clusters.push(internal(&names::invoke(&app.id), &names::inbound(&app.id)));
+    }
+    if app.has_pump() {
+        clusters.push(itself(proxy, app));
+    }
+    clusters
+}
+
+fn fixed(name: &str, address: &Value) -> Value {
+    json!({"name": name, "type": "STATIC", "connect_timeout": "2s", "load_assignment": endpoint(name, address)})
+}
+
+fn endpoint(name: &str, address: &Value) -> Value {
+    json!({"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]})
+}
+
+/// A cluster that leads to an internal listener.
+pub(super) fn internal(name: &str, listener: &str) -> Value {
+    let plain = json!({"name": "envoy.transport_sockets.raw_buffer", "typed_config": {"@type": RAW_BUFFER}});
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": endpoint(name, &json!({"envoy_internal_address": {"server_listener_name": listener}})),
+        "transport_socket": {
+            "name": "envoy.transport_sockets.internal_upstream",
+            "typed_config": {"@type": INTERNAL_UPSTREAM, "transport_socket": plain},
+        },
+    })
+}
+
+/// A module's instance that stopped is replaced when a request comes. This cluster's health checks are such requests
+/// where nothing else is, so that an idle pump comes back. They reach workers at random, hence the interval.
+fn itself(proxy: &Proxy, app: &App) -> Value {
+    let name = names::itself(&app.id);
+    let interval = format!("{}s", f64::max(0.5, 2.0 / f64::from(proxy.workers.max(1))));
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": endpoint(&name, &loopback(app.http)),
+        "health_checks": [{
+            "timeout": "2s",
+            "interval": interval,
+            "no_traffic_interval": interval,
+            "reuse_connection": false,
+            "unhealthy_threshold": 1,
+            "healthy_threshold": 1,
+            "http_health_check": {
+                "path": "/v1.0/healthz/outbound",
+                "expected_statuses": [{"start": 200, "end": 600}],
+            },
+        }],
+    })
+}
+
+/// The cluster of a backend.
+pub(super) fn backend(backend: &Backend) -> Value {
+    let kind = if backend.host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" };
+    let address = socket(&backend.host, backend.port);
+    let mut cluster = json!({
+        "name": backend.cluster,
+        "type": kind,
+        "connect_timeout": format!("{}s", backend.connect_timeout.as_secs_f64()),
+        "load_assignment": endpoint(&backend.cluster, &address),
+    });
+    if let (Some(members), Some(tls)) = (cluster.as_object_mut(), &backend.tls) {
+        members.insert("transport_socket".to_owned(), transport(tls, &backend.host));
+    }
+    cluster
+}
+
+fn transport(tls: &Tls, host: &str) -> Value {
+    let mut common = serde_json::Map::new();
+    if !tls.skip_verify {
+        let kind = if host.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
+        let validation = json!({
+            "system_root_certs": {},
+            "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
+        });
+        common.insert("validation_context".to_owned(), validation);
+    }
+    if let Some((certificate, key)) = &tls.identity {
+        let pair = json!({"certificate_chain": {"inline_string": certificate}, "private_key": {"inline_string": key}});
+        common.insert("tls_certificates".to_owned(), json!([pair]));
+    }
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {"@type": TLS, "sni": host, "common_tls_context": common},
+    })
+}

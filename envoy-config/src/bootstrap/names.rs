@@ -1,0 +1,29 @@
+//! Names of clusters and listeners.
+
+/// The listener that turns streams into TCP connections, and the cluster that leads to it.
+pub(super) const LINK: &str = "weft_link";
+
+/// The cluster of an application itself.
+pub(super) fn app(id: &str) -> String {
+    format!("weft_app_{id}")
+}
+
+/// The cluster that leads to the listener before an application.
+pub(super) fn invoke(id: &str) -> String {
+    format!("weft_invoke_{id}")
+}
+
+/// The listener before an application.
+pub(super) fn inbound(id: &str) -> String {
+    format!("weft_inbound_{id}")
+}
+
+/// The cluster whose health checks keep an application's pumps alive.
+pub(super) fn itself(id: &str) -> String {
+    format!("weft_self_{id}")
+}
+
+/// The cluster of a component's server.
+pub(super) fn backend(component: &str) -> String {
+    format!("weft_tcp_{component}")
+}

@@ -1,0 +1,123 @@
+use super::*;
+use std::collections::BTreeSet;
+
+fn component(name: &str, kind: &str, cluster: Option<String>) -> Component {
+    let (name, kind, version) = (name.to_owned(), kind.to_owned(), "v1".to_owned());
+    Component { name, kind, version, cluster, metadata: BTreeMap::new() }
+}
+
+fn proxy(apps: Vec<App>) -> Proxy {
+    Proxy {
+        module: "weft.wasm".into(),
+        apps,
+        elsewhere: Invoke::default(),
+        backends: Vec::new(),
+        workers: 2,
+        admin: Admin::Off,
+    }
+}
+
+fn named(list: &Value, name: &str) -> Value {
+    let found = list.as_array().and_then(|list| list.iter().find(|it| it["name"] == name));
+    found.unwrap_or_else(|| panic!("nothing is called {name}")).clone()
+}
+
+fn names(list: &Value) -> BTreeSet<&str> {
+    list.as_array().map(|list| list.iter().filter_map(|it| it["name"].as_str()).collect()).unwrap_or_default()
+}
+
+#[test]
+fn applications_know_each_other_but_not_those_that_cannot_be_called() {
+    let apps = vec![App::new("a", 1, 2, Some(3)), App::new("b", 4, 5, Some(6)), App::new("c", 7, 8, None)];
+    let proxy = proxy(apps);
+    let plugin = proxy.plugin(&proxy.apps[2]);
+    assert_eq!(plugin.invoke.apps.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(plugin.app, None);
+    assert_eq!(proxy.plugin(&proxy.apps[0]).app.unwrap().authority, "127.0.0.1:3");
+}
+
+#[test]
+fn an_application_that_other_proxies_serve_is_known_too() {
+    let mut proxy = proxy(vec![App::new("a", 1, 2, Some(3))]);
+    let target = Target { cluster: None, authority: "far.example".to_owned() };
+    proxy.elsewhere.apps.insert("far".to_owned(), target.clone());
+    assert_eq!(proxy.plugin(&proxy.apps[0]).invoke.apps["far"], target);
+}
+
+#[test]
+fn every_cluster_that_is_named_is_there() {
+    let mut app = App::new("a", 1, 2, Some(3));
+    app.components = vec![component("s", "state.redis", Some("redis".to_owned()))];
+    let mut proxy = proxy(vec![app]);
+    let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
+    proxy.backends = vec![Backend { cluster, host, port: 6379, tls: None, connect_timeout: Duration::from_secs(5) }];
+    let all = proxy.bootstrap();
+    let clusters = names(&all["static_resources"]["clusters"]);
+    let plugin = proxy.plugin(&proxy.apps[0]);
+    let targets = plugin.invoke.apps.values().filter_map(|it| it.cluster.clone());
+    let link = plugin.link.unwrap().cluster;
+    let wanted = targets.chain([plugin.app.unwrap().cluster, link, plugin.components[0].cluster.clone().unwrap()]);
+    for name in wanted {
+        assert!(clusters.contains(name.as_str()), "{name} is missing in {clusters:?}");
+    }
+}
+
+#[test]
+fn an_application_without_components_has_no_link() {
+    let all = proxy(vec![App::new("a", 1, 2, Some(3))]).bootstrap();
+    let listeners = names(&all["static_resources"]["listeners"]);
+    assert_eq!(listeners, BTreeSet::from(["weft_api_a", "weft_grpc_a", "weft_inbound_a"]));
+}
+
+#[test]
+fn an_idle_pump_is_kept_alive_by_health_checks_spaced_by_the_workers() {
+    let mut app = App::new("a", 1, 2, Some(3));
+    app.components = vec![component("p", "pubsub.in-memory", None)];
+    let all = proxy(vec![app]).bootstrap();
+    let check = named(&all["static_resources"]["clusters"], "weft_self_a")["health_checks"][0].clone();
+    assert_eq!(check["interval"], "1s");
+    assert_eq!(check["reuse_connection"], false);
+}
+
+#[test]
+fn a_request_may_be_larger_than_the_filter_takes_so_that_the_filter_answers_it() {
+    let mut app = App::new("a", 1, 2, None);
+    app.limits.max_body_bytes = 10;
+    let all = proxy(vec![app]).bootstrap();
+    let listener = named(&all["static_resources"]["listeners"], "weft_api_a");
+    assert_eq!(listener["per_connection_buffer_limit_bytes"], 10 + 1024 * 1024);
+}
+
+#[test]
+fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
+    let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
+    let tls = Some(Tls::default());
+    let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_millis(1500) };
+    let all = Proxy { backends: vec![one.clone()], ..proxy(Vec::new()) }.bootstrap();
+    let cluster = named(&all["static_resources"]["clusters"], "redis");
+    assert_eq!(cluster["type"], "STRICT_DNS");
+    assert_eq!(cluster["connect_timeout"], "1.5s");
+    let context = &cluster["transport_socket"]["typed_config"];
+    assert_eq!(context["sni"], "redis.example");
+    let names = &context["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"];
+    assert_eq!(names[0]["matcher"]["exact"], "redis.example");
+}
+
+#[test]
+fn a_certificate_that_is_not_to_be_verified_is_not() {
+    let (cluster, host) = ("redis".to_owned(), "10.0.0.1".to_owned());
+    let tls = Some(Tls { skip_verify: true, identity: Some(("chain".to_owned(), "key".to_owned())) });
+    let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_secs(5) };
+    let all = Proxy { backends: vec![one], ..proxy(Vec::new()) }.bootstrap();
+    let cluster = named(&all["static_resources"]["clusters"], "redis");
+    assert_eq!(cluster["type"], "STATIC");
+    let context = &cluster["transport_socket"]["typed_config"]["common_tls_context"];
+    assert_eq!(context["validation_context"], Value::Null);
+    assert_eq!(context["tls_certificates"][0]["private_key"]["inline_string"], "key");
+}
+
+#[test]
+fn debug_output_shows_no_key() {
+    let tls = Tls { skip_verify: false, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())) };
+    assert!(!format!("{tls:?}").contains("PRIVATE"));
+}
