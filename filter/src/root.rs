@@ -103,8 +103,12 @@ impl Context for Root {
         self.run();
     }
 
-    fn on_grpc_stream_initial_metadata(&mut self, token: u32, _count: u32) {
+    fn on_grpc_stream_initial_metadata(&mut self, token: u32, count: u32) {
         host::enter(self.id);
+        // A backend that cannot be reached gives an answer of trailers only, which Envoy shows as no headers at all.
+        if count == 0 {
+            return;
+        }
         if let Some(app) = self.app() {
             app.runtime().on_tcp_open(TcpId(token));
         }
