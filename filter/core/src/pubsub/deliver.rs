@@ -54,7 +54,15 @@ enum Verdict {
     /// The application will not have it now.
     Refused(String),
     /// Nobody will ever take it.
-    Dropped(String),
+    Dropped(Cause),
+}
+
+/// Why an event is dropped.
+enum Cause {
+    /// Its own time or the application's word ends it.
+    Meant(String),
+    /// It, or the application, is not as it should be.
+    Fault(String),
 }
 
 /// What an envelope says about its delivery.
@@ -73,16 +81,18 @@ impl Inner {
             Ok(answer) => self.judge(answer.await),
             Err(verdict) => verdict,
         };
-        let (metric, why) = match verdict {
+        let (metric, level, why) = match verdict {
             Verdict::Taken => {
                 self.runtime.host().count(Metric::EventsDelivered, 1);
                 return Delivered::Settled;
             }
-            Verdict::Refused(why) => (Metric::EventsFailed, why),
-            Verdict::Dropped(why) => (Metric::EventsDropped, why),
+            Verdict::Refused(why) => (Metric::EventsFailed, LogLevel::Warn, why),
+            Verdict::Dropped(Cause::Meant(why)) => (Metric::EventsDropped, LogLevel::Warn, why),
+            Verdict::Dropped(Cause::Fault(why)) => (Metric::EventsDropped, LogLevel::Error, why),
         };
         self.runtime.host().count(metric, 1);
-        self.untaken(subscription, message, metric == Metric::EventsDropped, &why).await
+        self.log_event(level, subscription, "an event was not taken", &why);
+        self.untaken(subscription, message, metric == Metric::EventsDropped).await
     }
 
     /// Begins the call of the application. `message.data` stays in place.
@@ -91,9 +101,9 @@ impl Inner {
         let Some(app) = &self.app else {
             return Err(Verdict::Refused("the plugin configuration has no `app`".to_owned()));
         };
-        let sight = self.look(subscription, message).map_err(Verdict::Dropped)?;
+        let sight = self.look(subscription, message).map_err(|why| Verdict::Dropped(Cause::Fault(why)))?;
         if sight.is_expired {
-            return Err(Verdict::Dropped("it has expired".to_owned()));
+            return Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned())));
         }
         let headers = delivery_headers(app, subscription, message, &sight.trace);
         let cluster = app.cluster.clone();
@@ -144,7 +154,7 @@ impl Inner {
         match outcome {
             CallOutcome::Answered { status: 200..=299, body, .. } => judge_body(&body),
             CallOutcome::Answered { status: 404, .. } => {
-                Verdict::Dropped("the application has no such route: it answered 404".to_owned())
+                Verdict::Dropped(Cause::Fault("the application has no such route: it answered 404".to_owned()))
             }
             CallOutcome::Answered { status, .. } => Verdict::Refused(format!("the application answered {status}")),
             CallOutcome::Failed { status: 504 } => {
@@ -158,9 +168,7 @@ impl Inner {
     }
 
     /// An event that the application did not take: to the dead-letter topic if there is one.
-    async fn untaken(&self, subscription: &Subscription, message: Message, dropped: bool, why: &str) -> Delivered {
-        let level = if dropped { LogLevel::Error } else { LogLevel::Warn };
-        self.log_event(level, subscription, "an event was not taken", why);
+    async fn untaken(&self, subscription: &Subscription, message: Message, dropped: bool) -> Delivered {
         let Some(dead) = &subscription.dead_letter_topic else {
             return if dropped { Delivered::Settled } else { Delivered::Again };
         };
@@ -197,7 +205,7 @@ fn judge_body(body: &[u8]) -> Verdict {
     match status.as_deref() {
         None | Some("" | "SUCCESS") => Verdict::Taken,
         Some("RETRY") => Verdict::Refused("the application asked for a retry".to_owned()),
-        Some("DROP") => Verdict::Dropped("the application asked to drop it".to_owned()),
+        Some("DROP") => Verdict::Dropped(Cause::Meant("the application asked to drop it".to_owned())),
         Some(other) => Verdict::Refused(format!("the application answered with the unknown status {other:?}")),
     }
 }
