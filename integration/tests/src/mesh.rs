@@ -272,6 +272,14 @@ impl Mesh {
             });
         }
     }
+    /// Waits until one worker says that it has made an application's subscriptions.
+    pub fn wait_until_subscribed(&self, id: &str) {
+        let app = self.app(id);
+        wait::until_true(&format!("the subscriptions of {id} are made"), || {
+            let metadata = app.get("/v1.0/metadata").send().json();
+            metadata["subscriptions"].as_array().is_some_and(|list| !list.is_empty())
+        });
+    }
 }
 
 /// One application of a mesh.

@@ -1,6 +1,7 @@
 //! A real Redis server, alone for one test or shared by some.
 
 use crate::{env, ports, wait};
+use std::collections::HashMap;
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -146,6 +147,35 @@ impl Client {
             other => panic!("XPENDING answered {other:?}"),
         }
     }
+    /// The consumer groups of `stream`.
+    pub fn groups(&mut self, stream: &str) -> Vec<Group> {
+        let raw: Vec<HashMap<String, redis::Value>> = self.run(&["XINFO", "GROUPS", stream]);
+        let text = |group: &HashMap<String, redis::Value>, name: &str| {
+            redis::from_redis_value::<String>(group[name].clone()).unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let count = |group: &_, name: &str| text(group, name).parse().unwrap_or_else(|_| panic!("{name} is no count"));
+        raw.iter()
+            .map(|group| Group {
+                name: text(group, "name"),
+                consumers: count(group, "consumers"),
+                pending: count(group, "pending"),
+                last_delivered: text(group, "last-delivered-id"),
+            })
+            .collect()
+    }
+}
+
+/// A consumer group of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How many consumers it has.
+    pub consumers: u64,
+    /// How many entries were given out and not acknowledged.
+    pub pending: u64,
+    /// Id of the last entry that was given out.
+    pub last_delivered: String,
 }
 
 /// One entry of a stream.

@@ -1,0 +1,110 @@
+//! Publish/subscribe as applications see it: on Redis Streams and on the broker in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+use weft_tests::app::{Reply, Seen, TestApp};
+use weft_tests::client::Call;
+use weft_tests::mesh::Mesh;
+use weft_tests::redis::{Redis, StreamEntry};
+use weft_tests::shared::Meshes;
+
+#[path = "pubsub/bulk.rs"]
+mod bulk;
+#[path = "pubsub/envelope.rs"]
+mod envelope;
+#[path = "pubsub/errors.rs"]
+mod errors;
+#[path = "pubsub/options.rs"]
+mod options;
+
+/// Topics that the application `warehouse` subscribes to at both brokers, each for one test.
+const TOPICS: &[&[&str]] = &[bulk::TOPICS, envelope::TOPICS, options::TOPICS];
+
+/// Both brokers.
+const BROKERS: [&str; 2] = ["pubsub", "membus"];
+
+static MESHES: Meshes = Meshes::new(|workers| {
+    let mesh = Mesh::builder()
+        .workers(workers)
+        .in_memory()
+        .redis(Redis::start())
+        .app("orders")
+        .app("warehouse")
+        .subscribes(subscriptions())
+        .start();
+    mesh.wait_until_subscribed("warehouse");
+    mesh
+});
+
+fn subscriptions() -> Value {
+    let topics = || TOPICS.iter().copied().flatten();
+    let all = BROKERS.iter().flat_map(|bus| topics().map(move |topic| (bus, topic)));
+    let list = all.map(|(bus, topic)| json!({"pubsubname": bus, "topic": topic, "route": format!("/{bus}/{topic}")}));
+    Value::Array(list.collect())
+}
+
+/// Runs a test on each broker, with one worker and with four.
+fn on_each_broker(test: impl Fn(&Bus<'_>)) {
+    MESHES.each(|mesh| {
+        for name in BROKERS {
+            test(&Bus { mesh, name });
+        }
+    });
+}
+
+/// Runs a test on Redis Streams, with one worker and with four.
+fn on_redis(test: impl Fn(&Bus<'_>)) {
+    MESHES.each(|mesh| test(&Bus { mesh, name: "pubsub" }));
+}
+
+/// One broker of a mesh, with `orders` that publishes and `warehouse` that subscribes.
+struct Bus<'a> {
+    mesh: &'a Mesh,
+    name: &'static str,
+}
+
+impl Bus<'_> {
+    /// A request that publishes to a topic.
+    fn publish(&self, topic: &str) -> Call {
+        self.mesh.app("orders").post(&format!("/v1.0/publish/{}/{topic}", self.name))
+    }
+
+    /// A request that publishes to a topic, with a query.
+    fn publish_with(&self, topic: &str, query: &str) -> Call {
+        self.publish(&format!("{topic}?{query}"))
+    }
+
+    fn subscriber(&self) -> &TestApp {
+        &self.mesh.app("warehouse").server
+    }
+
+    /// Where the subscriber gets a topic's events.
+    fn path(&self, topic: &str) -> String {
+        format!("/{}/{topic}", self.name)
+    }
+
+    /// Makes the subscriber take every event of a topic.
+    fn takes(&self, topic: &str) {
+        self.subscriber().on(&self.path(topic), Reply::status(200));
+    }
+
+    /// Waits for so many deliveries of a topic.
+    fn events(&self, topic: &str, count: usize) -> Vec<Seen> {
+        self.subscriber().wait_for(&self.path(topic), count)
+    }
+
+    /// Whether Redis was told that every event of a topic is done with.
+    fn is_acknowledged(&self, topic: &str) -> bool {
+        let mut client = self.mesh.redis().client();
+        let last = client.stream(topic).pop().map(|entry| entry.id);
+        let groups = client.groups(topic);
+        let warehouse = groups.iter().find(|group| group.name == "warehouse");
+        warehouse.is_some_and(|group| group.pending == 0 && Some(&group.last_delivered) == last.as_ref())
+    }
+
+    /// The entries of a topic's stream.
+    fn stored(&self, topic: &str) -> Vec<StreamEntry> {
+        self.mesh.redis().client().stream(topic)
+    }
+}
