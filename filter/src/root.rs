@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use weft_core::app::App;
-use weft_core::config::{LogLevel, PluginConfig};
+use weft_core::config::{LogLevel, PluginConfig, Problem};
 use weft_core::host::{CallId, CallOutcome, TcpId};
 use weft_core::runtime::Scope;
 use weft_core::worker::WorkerMark;
@@ -67,27 +67,28 @@ impl Root {
         }
     }
 
-    fn configure(&mut self) -> Result<(), Vec<String>> {
+    fn configure(&mut self) -> Result<(), Vec<Problem>> {
         let role = host::root_id();
         if role == "weft.tcp" {
             self.role = Role::Tcp;
             return Ok(());
         }
-        let config = weft_core::app::read_config(&host::plugin_configuration())?;
+        let text = host::plugin_configuration();
         let proxy = Rc::new(Proxy::new(self.id));
         let mark = WORKER.with(WorkerMark::clone);
         match role.as_str() {
             "weft.api" => {
-                let app = App::new(config, proxy.clone(), mark)?;
+                let app = App::read(&text, proxy.clone(), mark)?;
                 app.start();
                 self.role = Role::Api { app, proxy };
             }
             "weft.inbound" => {
-                let app = App::callee(config, proxy, mark)?;
+                let app = App::callee(&text, proxy, mark)?;
                 self.role = Role::Inbound { config: Rc::clone(app.shared_config()), app };
             }
             other => {
-                return Err(vec![format!("root_id {other:?} is no role; use weft.api, weft.inbound or weft.tcp")]);
+                let what = format!("root_id {other:?} is no role");
+                return Err(vec![Problem::new("root_id", what, "use weft.api, weft.inbound or weft.tcp")]);
             }
         }
         Ok(())
@@ -155,6 +156,13 @@ impl Context for Root {
     }
 }
 
+#[inline(never)]
+fn refused(problem: &Problem) {
+    let Problem { path, what, remedy } = problem;
+    let line = format!("component=config what=\"configuration refused\" path={path:?} why={what:?} remedy={remedy:?}");
+    host::log(LogLevel::Error, &line);
+}
+
 /// Reads the answer to an HTTP call while its buffers are there.
 pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
     let fields = if headers == 0 { Default::default() } else { host::read_headers(MapType::HttpCallResponseHeaders) };
@@ -179,12 +187,7 @@ impl RootContext for Root {
                 true
             }
             Err(problems) => {
-                for problem in problems {
-                    host::log(
-                        LogLevel::Error,
-                        &format!("component=config what=\"configuration refused\" why={problem:?}"),
-                    );
-                }
+                problems.iter().for_each(refused);
                 false
             }
         }

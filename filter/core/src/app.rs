@@ -4,7 +4,7 @@ mod metadata;
 
 use crate::api::{self, Route};
 use crate::blocks::Blocks;
-use crate::config::{LogLevel, PluginConfig};
+use crate::config::{LogLevel, PluginConfig, Problem};
 use crate::host::Host;
 use crate::http::{Headers, Reply};
 use crate::runtime::{Runtime, StreamId};
@@ -35,23 +35,55 @@ pub struct App {
 }
 
 impl App {
+    /// For the role `weft.api`, from the JSON text of its configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text or cannot be used.
+    #[inline(never)]
+    pub fn read(text: &[u8], host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
+        let (config, problems) = PluginConfig::draft(text);
+        Self::judged(config, problems, host, mark)
+    }
+
     /// For the role `weft.api`.
     ///
     /// # Errors
-    /// Every thing in the configuration that cannot be used, one line each.
-    pub fn new(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<String>> {
-        let runtime = Runtime::new(host, config.log_level);
-        let blocks = Blocks::new(&config, &runtime)?;
-        Self::with_blocks(config, runtime, blocks, mark)
+    /// Every thing in the configuration that cannot be used.
+    pub fn new(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
+        Self::judged(config, Vec::new(), host, mark)
     }
 
-    /// For the role `weft.inbound`, which needs no blocks.
+    /// For the role `weft.inbound`, which needs no blocks, from the JSON text of its configuration.
     ///
     /// # Errors
-    /// As [`App::new`].
-    pub fn callee(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<String>> {
+    /// Everything that is wrong with the text.
+    #[inline(never)]
+    pub fn callee(text: &[u8], host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
+        let config = PluginConfig::read(text)?;
         let runtime = Runtime::new(host, config.log_level);
         Self::with_blocks(config, runtime, Blocks::none(), mark)
+    }
+
+    /// Adds what the blocks find to what is known to be wrong.
+    fn judged(
+        config: PluginConfig,
+        mut problems: Vec<Problem>,
+        host: Rc<dyn Host>,
+        mark: WorkerMark,
+    ) -> Result<Rc<Self>, Vec<Problem>> {
+        let runtime = Runtime::new(host, config.log_level);
+        match Blocks::new(&config, &runtime) {
+            Ok(blocks) if problems.is_empty() => Self::with_blocks(config, runtime, blocks, mark),
+            Ok(_) => Err(problems),
+            Err(more) => {
+                for problem in more {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+                Err(problems)
+            }
+        }
     }
 
     fn with_blocks(
@@ -59,8 +91,8 @@ impl App {
         runtime: Runtime,
         blocks: Blocks,
         mark: WorkerMark,
-    ) -> Result<Rc<Self>, Vec<String>> {
-        let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|why| vec![why])?;
+    ) -> Result<Rc<Self>, Vec<Problem>> {
+        let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
         let begun = Cell::new(false);
         Ok(Rc::new(Self { config: Rc::new(config), runtime, sampling, mark, begun, blocks: Rc::new(blocks) }))
     }
@@ -171,12 +203,4 @@ impl App {
     pub fn is_idle(&self) -> bool {
         self.blocks.in_flight() == 0
     }
-}
-
-/// Reads a plugin configuration.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read_config(text: &[u8]) -> Result<PluginConfig, Vec<String>> {
-    serde_json::from_slice(text).map_err(|error| vec![error.to_string()])
 }

@@ -1,54 +1,60 @@
 //! The plugin configuration: the JSON text that Envoy hands to each role of the filter.
 //!
-//! The types live here once; the `weft` CLI writes them, the filter reads them.
+//! The types live here once; the `weft` CLI writes them, the filter reads them. What a text may hold stands in the
+//! tables of [`shapes`], from which the reader and the JSON Schema (`filter/plugin-config.schema.json`) are made.
 
+mod check;
+mod form;
 mod problem;
+mod read;
+mod references;
+mod schema;
+mod shapes;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use check::is_label;
 pub use problem::Problem;
+pub use schema::schema;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The only value of [`PluginConfig::version`] that this release reads.
 pub const VERSION: u32 = 1;
 
 /// Everything one application's filters need to know. One JSON text serves the roles `weft.api` and `weft.inbound`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PluginConfig {
     /// Schema version, [`VERSION`].
     pub version: u32,
     /// The application's Dapr app id.
     pub app_id: String,
     /// The application's namespace; `default` if absent.
-    #[serde(default = "default_namespace")]
     pub namespace: String,
     /// How the proxy reaches its own application. Absent: no subscriptions, no self-invocation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<AppChannel>,
     /// Where other applications are.
-    #[serde(default)]
     pub invoke: Invoke,
     /// The listener that turns streams into TCP connections. Needed by every component that has a `cluster`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkConfig>,
     /// State stores and brokers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
     /// Declarative subscriptions. Those that the application names at `/dapr/subscribe` come on top.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
     /// Distributed tracing.
-    #[serde(default)]
     pub tracing: Tracing,
     /// The least severe log line that is written.
-    #[serde(default)]
     pub log_level: LogLevel,
     /// Bounds on what one request may use.
-    #[serde(default)]
     pub limits: Limits,
     /// Switches for tests of fault handling. Never set in production.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<TestSwitches>,
 }
 
@@ -56,25 +62,52 @@ impl PluginConfig {
     /// Reads the JSON text of a plugin configuration.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with it. What only a component can judge, such as its metadata, comes later.
     pub fn read(text: &[u8]) -> Result<Self, Vec<Problem>> {
-        serde_json::from_slice(text).map_err(|error| {
-            vec![Problem {
-                path: "$".to_owned(),
-                what: error.to_string(),
-                remedy: "correct the plugin configuration".to_owned(),
-            }]
-        })
+        let (config, problems) = Self::draft(text);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// What of a text can be read, with everything that is wrong with it, so that others can add what they find.
+    pub fn draft(text: &[u8]) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let config = match check::text(text, &mut problems) {
+            Some(object) => read::plugin_config(&object),
+            None => Self::named(String::new()),
+        };
+        references::check(&config, &mut problems);
+        (config, problems)
+    }
+
+    /// The configuration that has nothing but the application's id.
+    pub fn named(app_id: String) -> Self {
+        Self {
+            version: VERSION,
+            app_id,
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            app: None,
+            invoke: Invoke::default(),
+            link: None,
+            components: Vec::new(),
+            subscriptions: Vec::new(),
+            tracing: Tracing::default(),
+            log_level: LogLevel::default(),
+            limits: Limits::default(),
+            test: None,
+        }
     }
 }
 
-fn default_namespace() -> String {
-    "default".to_owned()
-}
+const DEFAULT_NAMESPACE: &str = "default";
+const DEFAULT_COMPONENT_VERSION: &str = "v1";
+const DEFAULT_SAMPLING: &str = "1";
+const DEFAULT_MAX_BODY: u32 = 4 * 1024 * 1024;
+/// The largest [`Limits::max_body_bytes`]. Envoy answers from memory; above this no proxy should hold a body.
+const LARGEST_MAX_BODY: u32 = 1024 * 1024 * 1024;
 
 /// How the proxy reaches its own application.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AppChannel {
     /// Name of the Envoy cluster that holds the application's address.
     pub cluster: String,
@@ -83,40 +116,40 @@ pub struct AppChannel {
 }
 
 /// Where other applications are.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Invoke {
     /// Applications by app id. They go before the template.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub apps: BTreeMap<String, Target>,
     /// How to address an id that `apps` does not name. `{app}` and `{namespace}` are replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Target>,
 }
 
 /// What an invocation is sent to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Target {
     /// Put into the request header `x-weft-cluster`, for a route with `cluster_header`. Absent: the proxy's
     /// own routes choose by authority, as Istio's do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// The request's `:authority`.
     pub authority: String,
 }
 
 /// The internal listener that turns streams into TCP connections.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LinkConfig {
     /// Name of the Envoy cluster whose endpoint is that listener.
     pub cluster: String,
 }
 
 /// A Dapr component, reduced to what the filter needs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Component {
     /// Name that applications use in paths.
     pub name: String,
@@ -124,23 +157,18 @@ pub struct Component {
     #[serde(rename = "type")]
     pub kind: String,
     /// Component version; `v1` if absent.
-    #[serde(default = "default_component_version")]
     pub version: String,
     /// Name of the Envoy cluster of the backend. Components in memory have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// Dapr metadata: names are matched without regard to case.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
 
-fn default_component_version() -> String {
-    "v1".to_owned()
-}
-
 /// A subscription of the application to a topic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Subscription {
     /// Name of the broker component.
     pub pubsubname: String,
@@ -149,57 +177,52 @@ pub struct Subscription {
     /// Where events go in the application.
     pub routes: Routes,
     /// Where an event goes that the application could not take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
     /// Dapr metadata of the subscription, such as `rawPayload`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
 
 /// Paths in the application that take a subscription's events.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Routes {
     /// Rules, tried in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
     /// Path for events that no rule takes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
 /// One rule of a subscription's routes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// The condition. Only the empty one, which always holds, is supported by this release.
-    #[serde(rename = "match", default)]
+    #[serde(rename = "match")]
     pub condition: String,
     /// Path in the application.
     pub path: String,
 }
 
 /// Distributed tracing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Tracing {
     /// Share of new traces that are sampled, from `"0"` to `"1"`; `"0"` turns tracing off, as in Dapr.
-    #[serde(default = "default_sampling")]
     pub sampling_rate: String,
-}
-
-fn default_sampling() -> String {
-    "1".to_owned()
 }
 
 impl Default for Tracing {
     fn default() -> Self {
-        Self { sampling_rate: default_sampling() }
+        Self { sampling_rate: DEFAULT_SAMPLING.to_owned() }
     }
 }
 
 /// Severity of a log line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLevel {
     /// What a developer of the filter wants to see.
@@ -214,29 +237,23 @@ pub enum LogLevel {
 }
 
 /// Bounds on what one request may use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Largest body, in bytes, of a request that the filter itself answers. Invocations are not bounded.
-    #[serde(default = "default_max_body")]
     pub max_body_bytes: u32,
-}
-
-fn default_max_body() -> u32 {
-    4 * 1024 * 1024
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_bytes: default_max_body() }
+        Self { max_body_bytes: DEFAULT_MAX_BODY }
     }
 }
 
 /// Switches for tests of fault handling.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TestSwitches {
     /// `GET /weft-test/trap` makes the module panic.
-    #[serde(default)]
     pub trap: bool,
 }

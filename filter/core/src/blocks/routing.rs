@@ -2,7 +2,7 @@
 
 use crate::api::Route;
 use crate::app::Request;
-use crate::config::PluginConfig;
+use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime};
@@ -17,12 +17,12 @@ impl Blocks {
     ///
     /// # Errors
     /// Components, which this module cannot serve.
-    pub fn new(config: &PluginConfig, _runtime: &Runtime) -> Result<Self, Vec<String>> {
-        let refuse = |name: &String| format!("component {name:?} needs weft.wasm; this is the module for routing only");
-        match config.components.as_slice() {
-            [] => Ok(Self),
-            some => Err(some.iter().map(|component| refuse(&component.name)).collect()),
+    pub fn new(config: &PluginConfig, _runtime: &Runtime) -> Result<Self, Vec<Problem>> {
+        if config.components.is_empty() {
+            return Ok(Self);
         }
+        let remedy = "load weft.wasm, or remove them";
+        Err(vec![Problem::new("$.components", "are not served by the module for routing only", remedy)])
     }
 
     /// Nothing.

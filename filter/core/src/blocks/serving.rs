@@ -3,7 +3,7 @@
 use crate::api::{Route, query};
 use crate::app::Request;
 use crate::components::{self, Site};
-use crate::config::{Component, PluginConfig};
+use crate::config::{Component, PluginConfig, Problem};
 use crate::host::TcpTarget;
 use crate::http::Reply;
 use crate::pubsub::{Broker, PubSub, PublishRequest};
@@ -26,13 +26,18 @@ impl Blocks {
     /// Builds every component of the configuration.
     ///
     /// # Errors
-    /// One line for each thing in the configuration that cannot be used, with the remedy.
-    pub fn new(config: &PluginConfig, runtime: &Runtime) -> Result<Self, Vec<String>> {
+    /// Each thing in the configuration that cannot be used.
+    pub fn new(config: &PluginConfig, runtime: &Runtime) -> Result<Self, Vec<Problem>> {
         let mut blocks = Self::none();
         let mut errors = Vec::new();
-        for component in &config.components {
+        for (at, component) in config.components.iter().enumerate() {
+            // One without a type was reported by whoever read the text.
+            if component.kind.is_empty() {
+                continue;
+            }
             if let Err(some) = blocks.add(component, &site(component, config, runtime)) {
-                errors.extend(some);
+                let path = format!("$.components[{at}]");
+                errors.extend(some.into_iter().map(|what| Problem::new(&path, what, "correct the component")));
             }
         }
         let state = State::new(config, blocks.stores.clone(), runtime).map_err(|some| errors.extend(some));

@@ -13,9 +13,17 @@ pub struct Problem {
     pub remedy: String,
 }
 
+impl Problem {
+    /// At a JSON path: what is wrong there, and what to do.
+    #[inline(never)]
+    pub fn new(path: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [&self.path, ": ", &self.what, "; ", &self.remedy] {
+        for part in [&self.path, " ", &self.what, "; ", &self.remedy] {
             f.write_str(part)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Who is called: the three ways to name an application, and where it is.
 
-use crate::config::{PluginConfig, Target};
+use crate::config::{PluginConfig, Target, is_label};
 use crate::http::Headers;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -94,9 +94,6 @@ impl Destination {
 
 fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, &'a str), String> {
     let (app, namespace) = written.split_once('.').unwrap_or((written, &config.namespace));
-    let is_label = |text: &str| {
-        !text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
     if is_label(app) && is_label(namespace) {
         Ok((app, namespace))
     } else {

@@ -6,7 +6,7 @@ fn config() -> PluginConfig {
     let text = br#"{"version":1,"appId":"orders","namespace":"shop",
         "app":{"cluster":"own","authority":"127.0.0.1:8080"},
         "invoke":{"apps":{"warehouse":{"cluster":"to_warehouse","authority":"warehouse"}}}}"#;
-    serde_json::from_slice(text).unwrap()
+    PluginConfig::read(text).unwrap()
 }
 
 fn planned(config: &PluginConfig, headers: &Headers, path: &str) -> Result<Forward, Reply> {

@@ -4,7 +4,7 @@ use super::publish::{self, PublishRequest};
 use super::scopes::{Direction, Scopes};
 use super::subscription::{Declared, Subscription};
 use super::{Broker, Message, error, subscriber};
-use crate::config::{AppChannel, Component, LogLevel, PluginConfig};
+use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime, Sender};
@@ -83,15 +83,15 @@ impl PubSub {
     /// The block for the brokers of these names. Their components in `config` give the topic scopes.
     ///
     /// # Errors
-    /// One line for each thing in the configuration that cannot be used. A declarative subscription that cannot be
+    /// Each thing in the configuration that cannot be used. A declarative subscription that cannot be
     /// used is no such error: it is refused when subscriptions are made, with an error in the log, and the others
     /// work.
     pub fn new(
         config: &PluginConfig,
         brokers: BTreeMap<String, Rc<dyn Broker>>,
         runtime: &Runtime,
-    ) -> Result<Self, Vec<String>> {
-        let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|why| vec![why])?;
+    ) -> Result<Self, Vec<Problem>> {
+        let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
         let site = |(name, broker): (String, Rc<dyn Broker>)| {
             let component = config.components.iter().find(|component| component.name == name);
             let site = Site::new(broker, component, config);

@@ -101,7 +101,7 @@ impl Fixture {
         });
         config.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         config.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        let config: PluginConfig = serde_json::from_value(config).unwrap();
+        let (config, _) = PluginConfig::draft(config.to_string().as_bytes());
         let host = FakeHost::new();
         let runtime = Runtime::new(host.clone(), config.log_level);
         let named = brokers.iter().map(|(name, broker)| ((*name).to_owned(), broker.clone() as Rc<dyn Broker>));

@@ -3,7 +3,7 @@
 use super::StateStore;
 use crate::api::Route;
 use crate::app::Request;
-use crate::config::PluginConfig;
+use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime};
@@ -19,12 +19,12 @@ impl State {
     /// The block for the stores of these names.
     ///
     /// # Errors
-    /// One line for each thing in the configuration that cannot be used.
+    /// Each thing in the configuration that cannot be used.
     pub fn new(
         _config: &PluginConfig,
         stores: BTreeMap<String, Rc<dyn StateStore>>,
         _runtime: &Runtime,
-    ) -> Result<Self, Vec<String>> {
+    ) -> Result<Self, Vec<Problem>> {
         Ok(Self { _stores: stores })
     }
 

@@ -1,5 +1,7 @@
 //! Which new traces are sampled.
 
+use crate::config::Problem;
+
 /// The setting `samplingRate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
@@ -17,9 +19,9 @@ impl Sampling {
     /// Reads a decimal fraction from `0` to `1`, such as `0.25`; of more than nine decimal places nine count.
     ///
     /// # Errors
-    /// A text that says what was found and what is allowed.
+    /// What was found and what is allowed, as a mistake in the plugin configuration.
     #[inline(never)]
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Problem> {
         match billionths(text) {
             Some(0) => Ok(Self::Off),
             Some(BILLION) => Ok(Self::All),
@@ -27,8 +29,10 @@ impl Sampling {
                 let limit = (u128::from(share) << 63) / u128::from(BILLION);
                 Ok(Self::Below(u64::try_from(limit).unwrap_or(u64::MAX)))
             }
-            _ => Err(format!(
-                "tracing.samplingRate is {text:?}; it must be a decimal fraction from 0 to 1, such as 0.25"
+            _ => Err(Problem::new(
+                "$.tracing.samplingRate",
+                format!("is {text:?}"),
+                "write a decimal fraction from 0 to 1, such as 0.25",
             )),
         }
     }

@@ -14,7 +14,8 @@ fn path(entry: Value) -> String {
 }
 
 fn configured(entry: Value) -> Declared {
-    Declared::from_config(&serde_json::from_value(entry).unwrap())
+    let text = json!({"version": 1, "appId": "a", "subscriptions": [entry]}).to_string();
+    Declared::from_config(&config::PluginConfig::draft(text.as_bytes()).0.subscriptions[0])
 }
 
 #[test]

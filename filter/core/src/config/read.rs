@@ -1,0 +1,116 @@
+//! Building the typed configuration from a text that was held against the tables. What is at fault was reported there
+//! and is taken as absent here.
+
+use super::{
+    AppChannel, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Invoke,
+    Limits, LinkConfig, LogLevel, PluginConfig, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
+};
+use crate::json::{RawObject, is_null};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+#[inline(never)]
+pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
+    PluginConfig {
+        version: VERSION,
+        app_id: text(object, "appId"),
+        namespace: text_or(object, "namespace", DEFAULT_NAMESPACE),
+        app: child(object, "app")
+            .map(|app| AppChannel { cluster: text(&app, "cluster"), authority: text(&app, "authority") }),
+        invoke: child(object, "invoke").map(|it| invoke(&it)).unwrap_or_default(),
+        link: child(object, "link").map(|link| LinkConfig { cluster: text(&link, "cluster") }),
+        components: list(object, "components", component),
+        subscriptions: list(object, "subscriptions", subscription),
+        tracing: Tracing {
+            sampling_rate: within(object, "tracing", |it| text_or(it, "samplingRate", DEFAULT_SAMPLING)),
+        },
+        log_level: level(&text(object, "logLevel")),
+        limits: Limits { max_body_bytes: within(object, "limits", max_body) },
+        test: child(object, "test")
+            .map(|test| TestSwitches { trap: test.boolean("trap").ok().flatten().unwrap_or(false) }),
+    }
+}
+
+fn max_body(limits: &RawObject<'_>) -> u32 {
+    limits.get("maxBodyBytes").and_then(|value| value.get().parse().ok()).unwrap_or(DEFAULT_MAX_BODY)
+}
+
+fn level(text: &str) -> LogLevel {
+    match text {
+        "debug" => LogLevel::Debug,
+        "warn" => LogLevel::Warn,
+        "error" => LogLevel::Error,
+        _ => LogLevel::Info,
+    }
+}
+
+#[inline(never)]
+fn invoke(object: &RawObject<'_>) -> Invoke {
+    let apps = child(object, "apps").unwrap_or_default();
+    let one = |(name, value): (&str, _)| Some((name.to_owned(), target(&RawObject::of(value, "").ok()?)));
+    Invoke { apps: apps.members().filter_map(one).collect(), template: child(object, "template").map(|it| target(&it)) }
+}
+
+fn target(object: &RawObject<'_>) -> Target {
+    Target { cluster: maybe(object, "cluster"), authority: text(object, "authority") }
+}
+
+#[inline(never)]
+fn component(object: &RawObject<'_>) -> Component {
+    Component {
+        name: text(object, "name"),
+        kind: text(object, "type"),
+        version: text_or(object, "version", DEFAULT_COMPONENT_VERSION),
+        cluster: maybe(object, "cluster"),
+        metadata: texts(object, "metadata"),
+    }
+}
+
+#[inline(never)]
+fn subscription(object: &RawObject<'_>) -> Subscription {
+    let rule = |rule: &RawObject<'_>| Rule { condition: text(rule, "match"), path: text(rule, "path") };
+    let routes = child(object, "routes").unwrap_or_default();
+    Subscription {
+        pubsubname: text(object, "pubsubname"),
+        topic: text(object, "topic"),
+        routes: Routes { rules: list(&routes, "rules", rule), default: maybe(&routes, "default") },
+        dead_letter_topic: maybe(object, "deadLetterTopic"),
+        metadata: texts(object, "metadata"),
+    }
+}
+
+#[inline(never)]
+fn maybe(object: &RawObject<'_>, name: &str) -> Option<String> {
+    object.string(name).ok().flatten().map(|text| text.into_owned())
+}
+
+fn text(object: &RawObject<'_>, name: &str) -> String {
+    maybe(object, name).unwrap_or_default()
+}
+
+fn text_or(object: &RawObject<'_>, name: &str, default: &str) -> String {
+    maybe(object, name).unwrap_or_else(|| default.to_owned())
+}
+
+#[inline(never)]
+fn texts(object: &RawObject<'_>, name: &str) -> BTreeMap<String, String> {
+    object.string_map(name).ok().flatten().unwrap_or_default()
+}
+
+#[inline(never)]
+fn child<'a>(object: &RawObject<'a>, name: &str) -> Option<RawObject<'a>> {
+    object.object(name).ok().flatten()
+}
+
+fn within<T>(object: &RawObject<'_>, name: &str, read: impl FnOnce(&RawObject<'_>) -> T) -> T {
+    read(&child(object, name).unwrap_or_default())
+}
+
+/// Every element, so that positions stay as they are in the text.
+fn list<T>(object: &RawObject<'_>, name: &str, read: impl Fn(&RawObject<'_>) -> T) -> Vec<T> {
+    let one = |value: &RawValue| {
+        let object = if is_null(value) { None } else { RawObject::of(value, "").ok() };
+        read(&object.unwrap_or_default())
+    };
+    object.array(name).unwrap_or_default().into_iter().map(one).collect()
+}

@@ -1,0 +1,132 @@
+//! The tables of the plugin configuration: every member, its form, what stands for it where it is absent.
+
+use super::form::Form::{Empty, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word};
+use super::form::{Absent, Member, Shape};
+use super::{
+    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, LARGEST_MAX_BODY, VERSION,
+};
+
+/// The whole configuration.
+pub(super) const PLUGIN_CONFIG: Shape = Shape {
+    members: &[
+        Member::needed("version", Number(VERSION, VERSION), "Version of this schema."),
+        Member::needed("appId", Label, "The application's Dapr app id."),
+        Member::optional("namespace", Label, "The application's namespace.").or(Absent::Text(DEFAULT_NAMESPACE)),
+        Member::optional(
+            "app",
+            Object(&APP),
+            "How the proxy reaches its own application. Absent: no subscriptions, no self-invocation.",
+        ),
+        Member::optional("invoke", Object(&INVOKE), "Where other applications are."),
+        Member::optional(
+            "link",
+            Object(&LINK),
+            "The listener that turns streams into TCP connections. Needed by every component that has a cluster.",
+        ),
+        Member::optional("components", List(&COMPONENT), "State stores and brokers."),
+        Member::optional(
+            "subscriptions",
+            List(&SUBSCRIPTION),
+            "Declarative subscriptions. Those that the application names at /dapr/subscribe come on top.",
+        ),
+        Member::optional("tracing", Object(&TRACING), "Distributed tracing."),
+        Member::optional("logLevel", OneOf(LEVELS), "The least severe log line that is written.")
+            .or(Absent::Text("info")),
+        Member::optional("limits", Object(&LIMITS), "Bounds on what one request may use."),
+        Member::optional("test", Object(&TEST), "Switches for tests of fault handling. Never set in production."),
+    ],
+};
+
+/// The values of `logLevel`, least severe first.
+pub(super) const LEVELS: &[&str] = &["debug", "info", "warn", "error"];
+
+const APP: Shape = Shape {
+    members: &[
+        Member::needed("cluster", Word, "Name of the Envoy cluster that holds the application's address."),
+        Member::needed("authority", Word, "What the application sees as Host, usually 127.0.0.1:<port>."),
+    ],
+};
+
+const INVOKE: Shape = Shape {
+    members: &[
+        Member::optional("apps", Map(&TARGET), "Applications by app id. They go before the template."),
+        Member::optional(
+            "template",
+            Object(&TARGET),
+            "How to address an id that apps does not name. {app} and {namespace} are replaced.",
+        ),
+    ],
+};
+
+const TARGET: Shape = Shape {
+    members: &[
+        Member::optional(
+            "cluster",
+            Word,
+            "Put into the request header x-weft-cluster, for a route with cluster_header. Absent: the proxy's own \
+             routes choose by authority, as Istio's do.",
+        ),
+        Member::needed("authority", Word, "The request's :authority."),
+    ],
+};
+
+const LINK: Shape =
+    Shape { members: &[Member::needed("cluster", Word, "Name of the Envoy cluster whose endpoint is that listener.")] };
+
+const COMPONENT: Shape = Shape {
+    members: &[
+        Member::needed("name", Name, "Name that applications use in paths."),
+        Member::needed("type", Name, "Dapr's component type, such as state.redis."),
+        Member::optional("version", Name, "Component version.").or(Absent::Text(DEFAULT_COMPONENT_VERSION)),
+        Member::optional("cluster", Word, "Name of the Envoy cluster of the backend. Components in memory have none."),
+        Member::optional("metadata", Texts, "Dapr metadata: names are matched without regard to case."),
+    ],
+};
+
+const SUBSCRIPTION: Shape = Shape {
+    members: &[
+        Member::needed("pubsubname", Name, "Name of the broker component."),
+        Member::needed("topic", Name, "Topic at the broker."),
+        Member::needed("routes", Object(&ROUTES), "Where events go in the application."),
+        Member::optional("deadLetterTopic", Text, "Where an event goes that the application could not take."),
+        Member::optional("metadata", Texts, "Dapr metadata of the subscription, such as rawPayload."),
+    ],
+};
+
+const ROUTES: Shape = Shape {
+    members: &[
+        Member::optional("rules", List(&RULE), "Rules, tried in order."),
+        Member::optional("default", Path, "Path for events that no rule takes."),
+    ],
+};
+
+const RULE: Shape = Shape {
+    members: &[
+        Member::optional(
+            "match",
+            Empty,
+            "The condition. Only the empty one, which always holds, is supported by this release.",
+        ),
+        Member::needed("path", Path, "Path in the application."),
+    ],
+};
+
+const TRACING: Shape = Shape {
+    members: &[Member::optional(
+        "samplingRate",
+        Share,
+        "Share of new traces that are sampled, from 0 to 1; 0 turns tracing off, as in Dapr.",
+    )
+    .or(Absent::Text(DEFAULT_SAMPLING))],
+};
+
+const LIMITS: Shape = Shape {
+    members: &[Member::optional(
+        "maxBodyBytes",
+        Number(1, LARGEST_MAX_BODY),
+        "Largest body, in bytes, of a request that the filter itself answers. Invocations are not bounded.",
+    )
+    .or(Absent::Number(DEFAULT_MAX_BODY))],
+};
+
+const TEST: Shape = Shape { members: &[Member::optional("trap", Flag, "GET /weft-test/trap makes the module panic.")] };
