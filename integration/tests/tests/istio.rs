@@ -1,0 +1,127 @@
+//! The sample for Istio: every patch of it in a real Envoy, merged as istiod merges, with traffic through the result.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+use weft_tests::app::{Reply, TestApp};
+use weft_tests::client::{self, Call};
+use weft_tests::dapr;
+use weft_tests::envoy::EnvoyProcess;
+use weft_tests::istio::{Service, Sidecar};
+use weft_tests::redis::Redis;
+use weft_tests::wait;
+use weft_tests::yaml;
+
+/// Istio's default for sidecars.
+const WORKERS: u32 = 2;
+
+/// The mesh of the sample: "orders", its copy for "warehouse", and a plain service on port 80.
+struct Mesh {
+    orders: TestApp,
+    warehouse: TestApp,
+    ledger: TestApp,
+    caller: Sidecar,
+    redis: Redis,
+    envoys: [EnvoyProcess; 2],
+}
+
+impl Mesh {
+    fn start() -> Self {
+        let (orders, warehouse, ledger) = (TestApp::start(), TestApp::start(), TestApp::start());
+        let redis = Redis::start();
+        let [mesh, one_app] = envoy_filters();
+        let other_app: Value =
+            serde_json::from_str(&one_app.to_string().replace("orders", "warehouse")).expect("JSON still");
+        let services = |inbound: u16| {
+            [
+                Service::new("warehouse", 8080, inbound),
+                Service::new("ledger", 80, ledger.port()),
+                Service::new("redis", 6379, redis.port()),
+            ]
+        };
+        let callee = Sidecar::new(warehouse.port(), &services(warehouse.port())).with(&mesh).with(&other_app);
+        let caller = Sidecar::new(orders.port(), &services(callee.inbound())).with(&mesh).with(&one_app);
+        let envoys = [callee.start(WORKERS), caller.start(WORKERS)];
+        Self { orders, warehouse, ledger, caller, redis, envoys }
+    }
+
+    fn get(&self, path: &str) -> Call {
+        client::get(&self.caller.http(), path)
+    }
+
+    fn stop(self) {
+        self.envoys.into_iter().for_each(EnvoyProcess::stop);
+    }
+}
+
+/// The EnvoyFilter for the mesh and the one for an application.
+fn envoy_filters() -> [Value; 2] {
+    let mut all = yaml::documents("istio-samples/weft.yaml");
+    all.retain(|it| it["kind"] == "EnvoyFilter");
+    all.try_into().expect("the sample has two EnvoyFilters")
+}
+
+#[test]
+fn the_sample_carries_calls_events_and_state_between_two_sidecars() {
+    let mesh = Mesh::start();
+    calls_go_by_istios_routes_through_both_sidecars(&mesh);
+    a_service_on_another_port_is_reached_by_an_internal_hop(&mesh);
+    an_application_may_call_itself(&mesh);
+    an_unknown_application_gets_daprs_error(&mesh);
+    events_reach_the_subscribers(&mesh);
+    the_grpc_port_leads_to_the_same_filter(&mesh);
+    mesh.stop();
+}
+
+fn calls_go_by_istios_routes_through_both_sidecars(mesh: &Mesh) {
+    mesh.warehouse.on("/stock/42", Reply::json(200, &json!({"left": 7})));
+    let answer = mesh.get("/v1.0/invoke/warehouse/method/stock/42").send().expect(200);
+    assert_eq!(answer.json(), json!({"left": 7}));
+    let seen = mesh.warehouse.wait_for("/stock/42", 1);
+    assert_eq!(seen[0].value("dapr-caller-app-id").as_deref(), Some("orders"));
+    assert_eq!(seen[0].value("dapr-callee-app-id").as_deref(), Some("warehouse"));
+    let admin = mesh.envoys[1].admin();
+    assert_eq!(admin.stat("cluster.outbound|8080||warehouse.default.svc.cluster.local.upstream_rq_200"), 1);
+}
+
+fn a_service_on_another_port_is_reached_by_an_internal_hop(mesh: &Mesh) {
+    mesh.ledger.on("/entries", Reply::json(200, &json!([])));
+    mesh.get("/v1.0/invoke/ledger/method/entries").send().expect(200);
+    assert_eq!(
+        mesh.ledger.wait_for("/entries", 1)[0].value("host").as_deref(),
+        Some("ledger.default.svc.cluster.local:80")
+    );
+}
+
+fn an_application_may_call_itself(mesh: &Mesh) {
+    mesh.orders.on("/own", Reply::status(200));
+    mesh.get("/v1.0/invoke/orders/method/own").header("host", "localhost:3500").send().expect(200);
+    assert_eq!(mesh.orders.wait_for("/own", 1)[0].value("x-weft-cluster"), None);
+}
+
+fn an_unknown_application_gets_daprs_error(mesh: &Mesh) {
+    let answer = mesh.get("/v1.0/invoke/nobody/method/x").send();
+    let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
+    assert!(body["message"].as_str().unwrap().contains("no healthy host"), "{body}");
+}
+
+fn events_reach_the_subscribers(mesh: &Mesh) {
+    for app in [&mesh.orders, &mesh.warehouse] {
+        app.on("/parcels", Reply::event("SUCCESS"));
+    }
+    let path = "/v1.0/publish/pubsub/parcels";
+    let publish = Call::new(hyper::Method::POST, &mesh.caller.http(), path).header("host", "localhost");
+    dapr::no_content(&publish.json(&json!({"order": "o-1"})).send());
+    for app in [&mesh.orders, &mesh.warehouse] {
+        assert_eq!(app.wait_for("/parcels", 1)[0].json()["data"], json!({"order": "o-1"}));
+    }
+    let mut redis = mesh.redis.client();
+    wait::until_true("both groups have acknowledged", || {
+        ["orders", "warehouse"].iter().all(|group| redis.pending("parcels", group) == 0)
+    });
+}
+
+fn the_grpc_port_leads_to_the_same_filter(mesh: &Mesh) {
+    let answer = client::get(&mesh.caller.grpc(), "/v1.0/metadata").send().expect(200);
+    assert_eq!(answer.json()["id"], "orders");
+}
