@@ -13,7 +13,7 @@ mod signal;
 mod timers;
 
 pub use calls::Call;
-pub use join::join_all;
+pub use join::join_some;
 pub use oneshot::{Receiver, Sender, channel};
 pub use signal::Signal;
 pub use timers::Sleep;

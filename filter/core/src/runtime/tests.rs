@@ -89,7 +89,7 @@ fn calls_fan_out_and_their_results_keep_their_order() {
         StreamId(1),
         Box::pin(async move {
             let flows = vec![one_call(&inner, "a"), one_call(&inner, "b"), one_call(&inner, "c")];
-            let replies = join_all(flows).await;
+            let replies = join_some(flows.into_iter(), 3).await;
             let statuses = replies.iter().map(|reply| reply.status.to_string()).collect::<Vec<_>>();
             Reply::json(200, statuses.join(","))
         }),

@@ -8,7 +8,7 @@ use super::{Addressed, PublishRequest, enclose};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, write_string};
-use crate::runtime::{BoxFuture, join_all};
+use crate::runtime::{BoxFuture, join_some};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
@@ -32,19 +32,12 @@ struct Failed {
 }
 
 pub(super) async fn publish(inner: &Inner, request: PublishRequest) -> Reply {
-    let mut entries = match read(inner, &request) {
-        Ok(entries) => entries.into_iter(),
+    let entries = match read(inner, &request) {
+        Ok(entries) => entries,
         Err(error) => return error.reply(),
     };
-    let mut failed = Vec::new();
-    loop {
-        let batch: Vec<_> = entries.by_ref().take(AT_ONCE).collect();
-        if batch.is_empty() {
-            break;
-        }
-        let flows = batch.into_iter().map(|entry| one(inner, &request.pubsub, entry)).collect();
-        failed.extend(join_all(flows).await.into_iter().flatten());
-    }
+    let flows = entries.into_iter().map(|entry| one(inner, &request.pubsub, entry));
+    let failed: Vec<_> = join_some(flows, AT_ONCE).await.into_iter().flatten().collect();
     if failed.is_empty() { Reply::no_content() } else { failed_reply(&failed) }
 }
 
