@@ -28,4 +28,6 @@ pub mod runtime;
 #[cfg(feature = "blocks")]
 pub mod state;
 pub mod telemetry;
+#[cfg(feature = "blocks")]
+mod timestamp;
 pub mod worker;

@@ -15,6 +15,11 @@ pub fn metadata(query: &str) -> BTreeMap<String, String> {
     found
 }
 
+/// A value of a request's metadata; the name without regard to case.
+pub fn find<'a>(metadata: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
 /// The first value of a parameter.
 pub fn parameter(query: &str, wanted: &str) -> Option<String> {
     pairs(query).find(|(name, _)| name == wanted).map(|(_, value)| value)

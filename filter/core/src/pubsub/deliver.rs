@@ -15,6 +15,7 @@ use crate::http::Headers;
 use crate::json::{self, RawObject};
 use crate::runtime::BoxFuture;
 use crate::telemetry::Trace;
+use crate::timestamp::is_past;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -145,7 +146,7 @@ impl Inner {
         let of = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
         let parent = of("traceparent").or_else(|| of("traceid"));
         let trace = Trace::of_event(parent.as_deref(), of("tracestate").as_deref(), &self.sampling, host);
-        let is_expired = of("expiration").is_some_and(|at| envelope::is_past(&at, self.runtime.now()));
+        let is_expired = of("expiration").is_some_and(|at| is_past(&at, self.runtime.now()));
         Ok(Sight { trace, is_expired })
     }
 

@@ -6,12 +6,11 @@ use super::options::{self, Metadata};
 use crate::host::{Host, Time};
 use crate::json::{self, write_string};
 use crate::telemetry::Trace;
+use crate::timestamp::rfc3339;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Builder;
 
 pub(crate) use ready::complete;
@@ -134,20 +133,6 @@ pub(crate) fn media_type(content_type: &str) -> &str {
 /// Whether a media type is that (lower-case) one.
 pub(crate) fn is(media_type: &str, known: &str) -> bool {
     media_type.eq_ignore_ascii_case(known)
-}
-
-/// RFC 3339 in UTC with whole seconds; `None` after the year 9999.
-pub(crate) fn rfc3339(time: Time) -> Option<String> {
-    let seconds = i64::try_from(time.as_secs()).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
-}
-
-/// Whether an `expiration` attribute lies in the past; what cannot be read does not.
-pub(crate) fn is_past(expiration: &str, now: Time) -> bool {
-    match OffsetDateTime::parse(expiration, &Rfc3339) {
-        Ok(time) => time.unix_timestamp_nanos() <= i128::try_from(now.as_nanos()).unwrap_or(i128::MAX),
-        Err(_) => false,
-    }
 }
 
 fn new_id(host: &dyn Host) -> String {

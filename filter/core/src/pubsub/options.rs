@@ -1,5 +1,6 @@
 //! What the metadata of a publish call asks of this block (`dapr-api` 2.2).
 
+use crate::api::query::find;
 use crate::duration::parse_go_duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,10 +48,6 @@ pub(crate) fn cloud_event<'a>(metadata: &'a Metadata, attribute: &str) -> Option
         })
     };
     metadata.iter().find(|(key, value)| !value.is_empty() && matches(key)).map(|(_, value)| value.as_str())
-}
-
-fn find<'a>(metadata: &'a Metadata, name: &str) -> Option<&'a str> {
-    metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A body that is a CloudEvent already: kept, and completed where something is missing (`dapr-api` 2.4).
 
-use super::{EVENT_TYPE, Event, NO_SOURCE, Value, Writer, rfc3339};
+use super::{EVENT_TYPE, Event, NO_SOURCE, Value, Writer};
 use crate::host::Host;
 use crate::json::{self, JsonError, RawObject};
+use crate::timestamp::rfc3339;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
