@@ -1,6 +1,18 @@
 //! State management: the rules of Dapr's state building block, whatever the store.
 
 mod block;
+mod bulk;
+mod error;
+#[cfg(test)]
+mod fake;
+mod item;
+mod key;
+mod options;
+mod save;
+mod single;
+#[cfg(test)]
+mod tests;
+mod transaction;
 
 pub use block::State;
 
@@ -151,6 +163,11 @@ pub trait StateStore {
 
     /// Does all operations in order, or none of them.
     fn transact(&self, operations: Vec<Operation>) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// How many operations one transaction may have; `None` for any number.
+    fn max_operations(&self) -> Option<usize> {
+        None
+    }
 
     /// Opens what is needed to serve, before the first request. Called from a root callback of a worker.
     fn start(&self) {}

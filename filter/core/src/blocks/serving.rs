@@ -40,7 +40,7 @@ impl Blocks {
                 errors.extend(some.into_iter().map(|what| Problem::new(&path, what, "correct the component")));
             }
         }
-        let state = State::new(config, blocks.stores.clone(), runtime).map_err(|some| errors.extend(some));
+        let state = State::new(config, blocks.stores.clone()).map_err(|some| errors.extend(some));
         let pubsub = PubSub::new(config, blocks.brokers.clone(), runtime).map_err(|some| errors.extend(some));
         if !errors.is_empty() {
             return Err(errors);

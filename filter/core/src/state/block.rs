@@ -1,36 +1,95 @@
-//! The block of one application: its stores.
+//! The block of one application: its stores, and which of their operations a request asks for.
 
-use super::StateStore;
+use super::key::{IllegalPrefix, Prefix, SEPARATOR};
+use super::{StateStore, bulk, error, save, single, transaction};
 use crate::api::Route;
 use crate::app::Request;
 use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
-use crate::runtime::{BoxFuture, Runtime};
+use crate::runtime::BoxFuture;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// State management for one application.
 pub struct State {
-    _stores: BTreeMap<String, Rc<dyn StateStore>>,
+    app_id: String,
+    sites: BTreeMap<String, Rc<Site>>,
+}
+
+/// A request under way, or the error that it has already ended with.
+pub(super) type Flow = Result<BoxFuture<'static, Reply>, DaprError>;
+
+/// A store, as this application sees it.
+pub(super) struct Site {
+    pub(super) name: String,
+    pub(super) store: Rc<dyn StateStore>,
+    prefix: Prefix,
+}
+
+impl Site {
+    /// The key as the store knows it.
+    ///
+    /// # Errors
+    /// Dapr's error for a key that holds `||`.
+    pub(super) fn full_key(&self, key: &str) -> Result<String, DaprError> {
+        if key.contains(SEPARATOR) {
+            return Err(error::illegal_key(&self.name, key));
+        }
+        Ok(self.prefix.full(key))
+    }
 }
 
 impl State {
-    /// The block for the stores of these names.
+    /// The block for the stores of these names. Their components in `config` say what stands before the keys.
     ///
     /// # Errors
     /// Each thing in the configuration that cannot be used.
-    pub fn new(
-        _config: &PluginConfig,
-        stores: BTreeMap<String, Rc<dyn StateStore>>,
-        _runtime: &Runtime,
-    ) -> Result<Self, Vec<Problem>> {
-        Ok(Self { _stores: stores })
+    pub fn new(config: &PluginConfig, stores: BTreeMap<String, Rc<dyn StateStore>>) -> Result<Self, Vec<Problem>> {
+        let mut sites = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (at, component) in config.components.iter().enumerate() {
+            let Some(store) = stores.get(&component.name).filter(|_| component.kind.starts_with("state.")) else {
+                continue;
+            };
+            match Prefix::read(component, config) {
+                Ok(prefix) => {
+                    let name = component.name.clone();
+                    sites.insert(name.clone(), Rc::new(Site { name, store: Rc::clone(store), prefix }));
+                }
+                Err(IllegalPrefix) => problems.push(illegal_prefix(at)),
+            }
+        }
+        if problems.is_empty() { Ok(Self { app_id: config.app_id.clone(), sites }) } else { Err(problems) }
     }
 
     /// The flow that answers a request of one of the state routes.
-    pub fn serve(&self, _route: Route, _request: Request) -> BoxFuture<'static, Reply> {
-        let error = DaprError::new(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state stores are not served yet".to_owned());
-        Box::pin(std::future::ready(error.reply()))
+    pub fn serve(&self, route: Route, request: Request) -> BoxFuture<'static, Reply> {
+        let flow = match route {
+            Route::StateGet { store, key } => self.site(&store).and_then(|site| single::get(site, key)),
+            Route::StateDelete { store, key } => self.site(&store).and_then(|site| single::delete(site, key, &request)),
+            Route::StateSave { store } => self.site(&store).and_then(|site| save::save(site, &request)),
+            Route::StateBulk { store } => self.site(&store).and_then(|site| bulk::get(site, &request)),
+            Route::StateTransaction { store } => {
+                self.site(&store).and_then(|site| transaction::transact(&site, &request))
+            }
+            Route::StateQuery { store } => self.site(&store).and_then(|site| Err(error::no_queries(&site.name))),
+            _ => Err(DaprError::new(404, "ERR_DIRECT_INVOKE", "no route of the state API".to_owned())),
+        };
+        flow.unwrap_or_else(|error| Box::pin(std::future::ready(error.reply())))
     }
+
+    fn site(&self, name: &str) -> Result<Rc<Site>, DaprError> {
+        match self.sites.get(name) {
+            Some(site) => Ok(Rc::clone(site)),
+            None if self.sites.is_empty() => Err(error::not_configured(name)),
+            None => Err(error::not_found(name, &self.app_id)),
+        }
+    }
+}
+
+/// For the component of that number.
+fn illegal_prefix(at: usize) -> Problem {
+    let path = format!("$.components[{at}].metadata.keyPrefix");
+    Problem::new(&path, "holds \"||\", which stands between prefix and key", "take it out")
 }
