@@ -46,6 +46,17 @@ impl Example {
         self
     }
 
+    /// Puts `fresh` in place of a text of the file, such as a host's name that means nothing here.
+    ///
+    /// # Panics
+    /// If the file does not hold it.
+    #[must_use]
+    pub fn replace(mut self, text: &str, fresh: &str) -> Self {
+        assert!(self.text.contains(text), "the file has no {text}");
+        self.text = self.text.replace(text, fresh);
+        self
+    }
+
     /// `host:port` of what the file puts on port `written`.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! The bootstraps in `envoy-config/examples`, each with only Envoy and the module, as their users start them.
+//! The bootstraps in `envoy-config/examples` and `linkerd-notes`, each with only Envoy and the module, as their users start them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -9,6 +9,7 @@ use weft_tests::dapr;
 use weft_tests::example::Example;
 use weft_tests::redis::Redis;
 use weft_tests::wait;
+use weft_tests::yaml;
 
 const WORKERS: u32 = 2;
 
@@ -92,4 +93,46 @@ fn a_subscriber_that_only_subscribes_is_kept_alive_by_the_example_itself() {
         envoy.admin().stat("cluster.weft_self_courier.health_check.success") >= 2
     });
     envoy.stop();
+}
+
+#[test]
+fn the_example_for_linkerd_carries_calls_and_events() {
+    let redis = Redis::start();
+    let (orders, callee) = (TestApp::start(), TestApp::start());
+    // What linkerd-proxy would lead to the callee's pod.
+    let service = format!("127.0.0.1:{}", callee.port());
+    let example = Example::read("linkerd-notes/envoy.yaml")
+        .with(8080, orders.port())
+        .with(6379, redis.port())
+        .replace("redis.default.svc.cluster.local", "127.0.0.1")
+        .replace("{app}.{namespace}.svc.cluster.local:80", &service);
+    let envoy = example.start(WORKERS);
+    client::get(&example.address(9902), "/ready").send().expect(200);
+
+    callee.on("/stock/42", Reply::json(200, &json!({"left": 7})));
+    client::get(&example.address(3500), "/v1.0/invoke/warehouse/method/stock/42").send().expect(200);
+    let seen = callee.wait_for("/stock/42", 1);
+    assert_eq!(seen[0].value("dapr-callee-app-id").as_deref(), Some("warehouse"));
+    assert_eq!(seen[0].value("host"), Some(service));
+
+    orders.on("/own", Reply::status(200));
+    client::get(&example.address(8880), "/own").header("dapr-caller-app-id", "shop").send().expect(200);
+    assert_eq!(orders.wait_for("/own", 1)[0].value("dapr-callee-app-id").as_deref(), Some("orders"));
+
+    orders.on("/parcels", Reply::event("SUCCESS"));
+    let publish = post(&example.address(50001), "/v1.0/publish/pubsub/parcels").json(&json!({"order": "o-1"}));
+    dapr::no_content(&publish.send());
+    assert_eq!(orders.wait_for("/parcels", 1)[0].json()["data"], json!({"order": "o-1"}));
+    envoy.stop();
+}
+
+#[test]
+fn the_manifest_for_linkerd_fits_its_bootstrap() {
+    let text = std::fs::read_to_string(weft_tests::env::workspace().join("linkerd-notes/envoy.yaml")).unwrap();
+    let [deployment, service] = yaml::documents("linkerd-notes/orders.yaml").try_into().unwrap();
+    let sidecar = &deployment["spec"]["template"]["spec"]["initContainers"][0];
+    assert_eq!(sidecar["restartPolicy"], "Always", "a native sidecar");
+    for port in [&sidecar["startupProbe"]["httpGet"]["port"], &service["spec"]["ports"][0]["targetPort"]] {
+        assert!(text.contains(&format!("port_value: {port}")), "{port}");
+    }
 }
