@@ -2,10 +2,12 @@
 
 mod envoy;
 mod redis;
+mod sdk;
 mod target;
 
 pub use envoy::envoy;
 pub use redis::redis_server;
+pub use sdk::javascript as sdk_javascript;
 pub use target::ensure as ensure_target;
 
 use crate::paths;

@@ -20,7 +20,7 @@ pub fn run(lane: Lane, envoy: Option<&str>) -> Counted {
         Lane::Unit => test(cargo().args(["test", "--locked", "-p", "weft-core", "-p", "weft", "-p", "xtask"])),
         Lane::Wasm => in_node(),
         Lane::Envoy => in_envoy(envoy, &[]),
-        Lane::Sdk => in_envoy(envoy, &["--test", "sdk"]),
+        Lane::Sdk => sdk(envoy),
     }
 }
 
@@ -61,6 +61,15 @@ fn runner(node: &Path) -> Outcome<String> {
 fn in_envoy(version: Option<&str>, which: &[&str]) -> Counted {
     let mut tests = envoy_tests(version, which).map_err(uncounted)?;
     test(&mut tests)
+}
+
+fn sdk(version: Option<&str>) -> Counted {
+    let Some(folder) = tools::sdk_javascript().map_err(uncounted)? else {
+        say("there is no node with npm on PATH: the JavaScript SDK is not tested");
+        return Ok(Totals { skipped: 1, ..Totals::default() });
+    };
+    let mut tests = envoy_tests(version, &["--test", "sdk"]).map_err(uncounted)?;
+    test(tests.env("WEFT_SDK_JAVASCRIPT", folder))
 }
 
 fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
