@@ -28,6 +28,11 @@ impl Series {
     pub fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
     }
+
+    /// One less the other, repetition by repetition.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a - b).collect())
+    }
 }
 
 /// What a chain costs.

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub struct Target {
     /// What it says.
-    pub name: &'static str,
+    pub name: String,
     /// What was measured.
     pub measured: Series,
     /// The bound.
@@ -59,11 +59,18 @@ impl Report {
             let holds = if target.holds() { "yes" } else { "NO" };
             println!("{:<62}{:>20}{sign:>4}{:>6}  {holds}", target.name, spread(&target.measured, 2), target.bound);
         }
-        println!("\n{:<28}{:>8}{:>16}{:>16}{:>12}", "memory", "workers", "resident MiB", "anonymous MiB", "ready ms");
+        if self.memory.is_empty() {
+            return;
+        }
+        println!("\n{:<28}{:>8}{:>22}{:>22}{:>18}", "memory", "workers", "resident MiB", "anonymous MiB", "ready ms");
         for it in &self.memory {
             println!(
-                "{:<28}{:>8}{:>16.1}{:>16.1}{:>12.0}",
-                it.name, it.workers, it.resident_mib, it.anonymous_mib, it.ready_ms
+                "{:<28}{:>8}{:>22}{:>22}{:>18}",
+                it.name,
+                it.workers,
+                spread(&it.resident_mib, 1),
+                spread(&it.anonymous_mib, 1),
+                spread(&it.ready_ms, 0)
             );
         }
         for (name, kib) in &self.modules {

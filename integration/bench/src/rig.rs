@@ -18,8 +18,10 @@ pub enum Filter {
     None,
     /// One that does nothing.
     Noop,
-    /// Weft.
+    /// Weft, the whole module.
     Weft,
+    /// Weft, the module that only routes.
+    Route,
 }
 
 /// One chain, running.
@@ -83,6 +85,9 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
     let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
     match filter {
         Filter::Weft => {}
+        Filter::Route => {
+            filters[0]["typed_config"]["config"]["vm_config"]["code"]["local"]["filename"] = json!(env::route_module())
+        }
         Filter::None => {
             filters.as_array_mut().map(|list| list.remove(0));
         }
@@ -100,7 +105,7 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
 }
 
 /// An invocation through a caller's and a callee's Envoy, each with Weft.
-pub fn invoke(app: u16) -> Rig {
+pub fn invoke(name: &'static str, app: u16) -> Rig {
     let callee = proxies("", Filter::Weft, 1, app);
     let caller_port = ports::free();
     let caller = quiet(App::new("caller", caller_port, ports::free(), Some(app)));
@@ -110,7 +115,7 @@ pub fn invoke(app: u16) -> Rig {
     let caller = EnvoyProcess::start(proxy.bootstrap(), 1);
     let mut envoys = vec![caller];
     envoys.extend(callee.envoys);
-    Rig { name: "invoke", envoys, port: caller_port, request: get("/v1.0/invoke/callee/method/page"), wanted: 200 }
+    Rig { name, envoys, port: caller_port, request: get("/v1.0/invoke/callee/method/page"), wanted: 200 }
 }
 
 /// What an application with state and a broker on Redis is measured with.
@@ -129,11 +134,16 @@ pub fn on_redis(name: &'static str, work: Work, app: u16, redis: u16) -> Rig {
     let (envoy, port) = redis_envoy(app, redis, 1);
     let request = match work {
         Work::Get => get("/v1.0/state/statestore/bench"),
-        Work::Save => post("/v1.0/state/statestore", &format!(r#"[{{"key":"bench","value":{ORDER}}}]"#)),
+        Work::Save => save(),
         Work::Publish => post("/v1.0/publish/pubsub/unread", ORDER),
     };
     let wanted = if matches!(work, Work::Get) { 200 } else { 204 };
     Rig { name, envoys: vec![envoy], port, request, wanted }
+}
+
+/// A request that saves the value which gets read.
+pub fn save() -> Vec<u8> {
+    post("/v1.0/state/statestore", &format!(r#"[{{"key":"bench","value":{ORDER}}}]"#))
 }
 
 /// An Envoy with Weft, state and publish/subscribe on the Redis at that port; gives the Dapr HTTP port too.

@@ -12,6 +12,12 @@ pub struct Options {
     /// Print the raw figures as JSON.
     #[arg(long)]
     json: bool,
+    /// Repetitions, three at least; five unless set.
+    #[arg(long)]
+    repetitions: Option<u32>,
+    /// Measure only the rows whose name holds this text; repeatable.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
 }
 
 /// Builds everything for release and measures.
@@ -35,5 +41,9 @@ pub fn run(options: &Options) -> Outcome {
     if options.json {
         bench.arg("--json");
     }
+    if let Some(repetitions) = options.repetitions {
+        bench.args(["--repetitions", &repetitions.to_string()]);
+    }
+    bench.args(options.only.iter().flat_map(|text| ["--only", text]));
     process::run(&mut bench)
 }

@@ -1,0 +1,51 @@
+//! What Weft promises to cost.
+
+use crate::measure::Series;
+use crate::memory::{self, Footprint};
+use crate::report::{Report, Target};
+use crate::{EVENT, GET, INVOKE, NOOP_TWICE, PLAIN, PUBLISH};
+
+/// Holds what was measured against the promises; those whose rows were not measured are left out.
+pub fn judge(report: &Report) -> Vec<Target> {
+    let mut targets = cpu(report);
+    targets.extend(footprints(report));
+    let sizes = [("weft-route.wasm", 220.0), ("weft.wasm", 600.0)];
+    targets.extend(sizes.iter().filter_map(|(file, bound)| {
+        let (_, kib) = report.modules.iter().find(|(name, _)| name == file)?;
+        Some(at_most(format!("size of {file}, KiB"), Series(vec![*kib]), *bound))
+    }));
+    targets.retain(|target| !target.measured.0.is_empty());
+    targets
+}
+
+fn cpu(report: &Report) -> Vec<Target> {
+    let ratio = |name: &str, of: &str| report.cost(name).cpu_us.over(&report.cost(of).cpu_us);
+    let gets = report.cost(GET).per_second;
+    vec![
+        at_most("invoke over two no-op filters, CPU", ratio(INVOKE, NOOP_TWICE), 1.15),
+        at_most("state get over proxying one request, CPU", ratio(GET, PLAIN), 0.9),
+        Target { name: "state gets per second and worker".to_owned(), measured: gets, bound: 25_000.0, at_least: true },
+        at_most("publish over proxying one request, CPU", ratio(PUBLISH, PLAIN), 1.1),
+        at_most("delivered event over proxying one request, CPU", ratio(EVENT, PLAIN), 1.0),
+    ]
+}
+
+/// Memory on one worker, and the time until ready on any number.
+fn footprints(report: &Report) -> Vec<Target> {
+    let one = |name: &str| report.memory.iter().find(|it| it.name == name && it.workers == 1);
+    let Some(envoy) = one(memory::ENVOY) else { return Vec::new() };
+    let beyond = |it: &Footprint| it.resident_mib.minus(&envoy.resident_mib);
+    let mut targets = Vec::new();
+    for (name, bound) in [(memory::ROUTE, 24.0), (memory::WHOLE, 32.0)] {
+        targets.extend(one(name).map(|it| at_most(format!("{name}, MiB beyond Envoy, one worker"), beyond(it), bound)));
+    }
+    let weft = report.memory.iter().filter(|it| it.name == memory::WHOLE);
+    targets.extend(weft.map(|it| {
+        at_most(format!("{}, ms until ready, workers: {}", it.name, it.workers), it.ready_ms.clone(), 1_000.0)
+    }));
+    targets
+}
+
+fn at_most(name: impl Into<String>, measured: Series, bound: f64) -> Target {
+    Target { name: name.into(), measured, bound, at_least: false }
+}
