@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
-use weft_core::config::{Invoke, Limits, PluginConfig, TestSwitches};
+use weft_core::config::{Invoke, Limits, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
 pub const MAX_BODY: u32 = 4 * 1024 * 1024;
@@ -30,6 +30,7 @@ pub struct Builder {
     max_body: u32,
     listeners_in_file: bool,
     trap: bool,
+    sampling: Option<String>,
 }
 
 #[derive(Debug)]
@@ -125,6 +126,12 @@ impl Builder {
         self
     }
 
+    /// Sets the share of new traces that is sampled, as `samplingRate` writes it.
+    pub fn sampling(mut self, rate: &str) -> Self {
+        self.sampling = Some(rate.to_owned());
+        self
+    }
+
     fn last(&mut self) -> &mut AppSpec {
         self.apps.last_mut().expect("an application comes first")
     }
@@ -169,6 +176,7 @@ impl Builder {
         App {
             components: resources.components,
             subscriptions: resources.subscriptions,
+            tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
             test: self.trap.then_some(TestSwitches { trap: true }),
             ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
@@ -235,6 +243,7 @@ impl Mesh {
             max_body: MAX_BODY,
             listeners_in_file: false,
             trap: false,
+            sampling: None,
         }
     }
 

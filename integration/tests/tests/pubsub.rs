@@ -9,17 +9,25 @@ use weft_tests::mesh::Mesh;
 use weft_tests::redis::{Redis, StreamEntry};
 use weft_tests::shared::Meshes;
 
+#[path = "pubsub/answers.rs"]
+mod answers;
 #[path = "pubsub/bulk.rs"]
 mod bulk;
+#[path = "pubsub/dead_letters.rs"]
+mod dead_letters;
 #[path = "pubsub/envelope.rs"]
 mod envelope;
 #[path = "pubsub/errors.rs"]
 mod errors;
 #[path = "pubsub/options.rs"]
 mod options;
+#[path = "pubsub/subscriptions.rs"]
+mod subscriptions;
+#[path = "pubsub/trace.rs"]
+mod trace;
 
 /// Topics that the application `warehouse` subscribes to at both brokers, each for one test.
-const TOPICS: &[&[&str]] = &[bulk::TOPICS, envelope::TOPICS, options::TOPICS];
+const TOPICS: &[&[&str]] = &[answers::TOPICS, bulk::TOPICS, envelope::TOPICS, options::TOPICS, trace::TOPICS];
 
 /// Both brokers.
 const BROKERS: [&str; 2] = ["pubsub", "membus"];
@@ -31,13 +39,18 @@ static MESHES: Meshes = Meshes::new(|workers| {
         .redis(Redis::start())
         .app("orders")
         .app("warehouse")
-        .subscribes(subscriptions())
+        .subscribes(simple_subscriptions())
+        .app("courier")
+        .subscriptions(subscriptions::declared())
+        .subscribes(subscriptions::named())
         .start();
     mesh.wait_until_subscribed("warehouse");
+    mesh.wait_until_subscribed("courier");
+    subscriptions::announce_refusals(&mesh.envoy, workers);
     mesh
 });
 
-fn subscriptions() -> Value {
+fn simple_subscriptions() -> Value {
     let topics = || TOPICS.iter().copied().flatten();
     let all = BROKERS.iter().flat_map(|bus| topics().map(move |topic| (bus, topic)));
     let list = all.map(|(bus, topic)| json!({"pubsubname": bus, "topic": topic, "route": format!("/{bus}/{topic}")}));
