@@ -26,6 +26,12 @@ pub fn route_module() -> PathBuf {
     built("WEFT_ROUTE_WASM", "target/weft/weft-route.wasm")
 }
 
+/// The CLI: `$WEFT_BIN`, else `target/debug/weft`.
+#[must_use]
+pub fn weft() -> PathBuf {
+    built("WEFT_BIN", "target/debug/weft")
+}
+
 /// The workspace's folder.
 #[must_use]
 pub fn workspace() -> PathBuf {

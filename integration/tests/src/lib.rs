@@ -20,4 +20,5 @@ pub mod redis;
 pub mod runtime;
 pub mod shared;
 pub mod wait;
+pub mod weft;
 pub mod yaml;
