@@ -169,6 +169,7 @@ impl App {
         }
     }
 
+    #[inline(never)]
     fn healthz(&self, request: &Request) -> Reply {
         let asked = request.query.split('&').find_map(|pair| pair.strip_prefix("appid="));
         if asked.is_some_and(|id| id != self.config.app_id) {

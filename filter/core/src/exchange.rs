@@ -82,6 +82,7 @@ impl Exchange {
         }
     }
 
+    #[inline(never)]
     fn forward(&mut self, headers: &Headers) -> Step {
         let raw_path = headers.text(":path").unwrap_or("/");
         let trace = self.app.trace(headers);
@@ -94,6 +95,7 @@ impl Exchange {
         }
     }
 
+    #[inline(never)]
     fn serve(&mut self, route: Route, request: Request, ended: bool) -> Step {
         if let Some(reply) = self.app.at_once(&route, &request) {
             return Step::Reply(reply);

@@ -47,6 +47,7 @@ pub const CLUSTER_HEADER: &str = "x-weft-cluster";
 /// # Errors
 /// Dapr's `ERR_DIRECT_INVOKE` as a [`Reply`]: no id, an id that cannot be, an unknown application, a path that
 /// cannot be sent.
+#[inline(never)]
 pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Trace) -> Result<Forward, Reply> {
     let (path_part, query) = path::split_query(raw_path);
     let named = name_target(headers, path_part).ok_or_else(error::no_app_id)?;
@@ -75,6 +76,7 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
 }
 
 /// A set replaces every value of a name, so only what is not set again has to be removed.
+#[inline(never)]
 fn remove_present(headers: &Headers, edits: &mut Edits) {
     for (name, _) in headers.iter() {
         let ours =
@@ -88,6 +90,7 @@ fn remove_present(headers: &Headers, edits: &mut Edits) {
 }
 
 /// Edits to the callee's answer on its way back.
+#[inline(never)]
 pub fn response_edits(headers: &Headers) -> Edits {
     let mut edits = Edits::default();
     for (name, _) in headers.iter() {

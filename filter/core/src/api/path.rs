@@ -2,6 +2,7 @@
 
 /// Collapses repeated slashes and resolves `.` and `..` segments of an absolute path, without decoding it.
 /// A trailing slash goes away. The result begins with `/`.
+#[inline(never)]
 pub fn clean(path: &str) -> String {
     if is_clean(path) {
         return path.to_owned();
@@ -42,6 +43,7 @@ pub fn split_query(path: &str) -> (&str, Option<&str>) {
 }
 
 /// Decodes `%XX`; `plus_is_space` also turns `+` into a blank, as in queries. What is no valid escape stays.
+#[inline(never)]
 pub fn decode(text: &str, plus_is_space: bool) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -86,6 +88,7 @@ pub struct InvalidMethod {
 ///
 /// # Errors
 /// [`InvalidMethod`] if the decoded form holds `#`, `?`, NUL or another control character.
+#[inline(never)]
 pub fn method_path(raw: &str) -> Result<String, InvalidMethod> {
     if is_plain(raw) {
         return Ok(clean_rooted(raw));
@@ -106,6 +109,7 @@ fn clean_rooted(path: &str) -> String {
     if path.starts_with('/') { clean(path) } else { clean(&format!("/{path}")) }
 }
 
+#[inline(never)]
 fn clean_bytes(path: &[u8]) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
     for segment in path.split(|byte| *byte == b'/') {
@@ -133,6 +137,7 @@ fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
 }
 
+#[inline(never)]
 fn encode(path: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));

@@ -82,6 +82,7 @@ fn is_write(method: &[u8]) -> bool {
     matches!(method, b"POST" | b"PUT")
 }
 
+#[inline(never)]
 fn stable(method: &[u8], block: &str, rest: &str) -> Option<Route> {
     match block {
         "state" => state(method, rest),
@@ -122,6 +123,7 @@ fn publish(rest: &str) -> Option<Route> {
     Some(Route::Publish { pubsub: path::parameter(pubsub)?, topic: path::parameter(topic)? })
 }
 
+#[inline(never)]
 fn alpha(method: &[u8], block: &str, rest: &str) -> Option<Route> {
     if !is_write(method) {
         return None;
@@ -139,6 +141,7 @@ fn alpha(method: &[u8], block: &str, rest: &str) -> Option<Route> {
     }
 }
 
+#[inline(never)]
 fn unserved(method: &[u8], block: &str, rest: &str) -> Option<Route> {
     let first = rest.split('/').next().unwrap_or("");
     let api = match (method, block) {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 const DAPR_API_VERSION: &str = "1.18.3";
 
 /// `GET /v1.0/metadata`: the members of daprd's answer that mean something here; empty ones are left out, as there.
+#[inline(never)]
 pub(super) fn reply(config: &PluginConfig, blocks: &Blocks) -> Reply {
     let mut body = Map::new();
     body.insert("id".to_owned(), json!(config.app_id));
@@ -30,6 +31,7 @@ pub(super) fn reply(config: &PluginConfig, blocks: &Blocks) -> Reply {
     Reply::json(200, Value::Object(body).to_string())
 }
 
+#[inline(never)]
 fn components(config: &PluginConfig, blocks: &Blocks) -> Vec<Value> {
     let one = |component: &crate::config::Component| {
         let capabilities = blocks.capabilities(&component.name, &component.kind);
@@ -38,6 +40,7 @@ fn components(config: &PluginConfig, blocks: &Blocks) -> Vec<Value> {
     config.components.iter().map(one).collect()
 }
 
+#[inline(never)]
 fn app_channel(config: &PluginConfig) -> Option<Value> {
     let authority = &config.app.as_ref()?.authority;
     let (host, port) = authority.rsplit_once(':')?;

@@ -16,6 +16,7 @@ pub struct Named {
 
 /// Reads the target from the header `dapr-app-id`, then from basic credentials, then from
 /// `/v1.0/invoke/<id>/method/<path>` (`dapr-api` 1.1). `path` is without its query.
+#[inline(never)]
 pub fn name_target(headers: &Headers, path: &str) -> Option<Named> {
     if let Some(app) = headers.text("dapr-app-id").filter(|app| !app.is_empty()) {
         return Some(Named { app: app.to_owned(), method: path.to_owned() });
@@ -34,6 +35,7 @@ pub fn name_target(headers: &Headers, path: &str) -> Option<Named> {
 }
 
 /// The password of `Basic base64("dapr-app-id:<id>")`.
+#[inline(never)]
 fn basic_app_id(value: &str) -> Option<String> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -63,6 +65,7 @@ impl Destination {
     ///
     /// # Errors
     /// A text for `ERR_DIRECT_INVOKE` that names what is wrong and the setting that mends it.
+    #[inline(never)]
     pub fn find(config: &PluginConfig, written: &str) -> Result<Self, String> {
         let (app, namespace) = split_id(config, written)?;
         let is_own = app == config.app_id && namespace == config.namespace;
@@ -81,6 +84,7 @@ impl Destination {
         }
     }
 
+    #[inline(never)]
     fn at(app: &str, namespace: &str, target: &Target) -> Self {
         let fill = |text: &str| text.replace("{app}", app).replace("{namespace}", namespace);
         Self {
