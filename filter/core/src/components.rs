@@ -2,7 +2,7 @@
 //!
 //! One folder, one cargo feature and one line in [`build_store`] or [`build_broker`] each.
 
-use crate::config::Component;
+use crate::config::{Component, Problem};
 use crate::host::TcpTarget;
 use crate::pubsub::Broker;
 use crate::runtime::Runtime;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 #[cfg(feature = "memory")]
 pub mod memory;
+mod reader;
 #[cfg(feature = "redis")]
 pub mod redis;
 
@@ -35,33 +36,35 @@ pub fn metadata<'a>(component: &'a Component, name: &str) -> Option<&'a str> {
 /// Builds a state store.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used, with the remedy.
-pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
+/// Each thing in the component that cannot be used; the paths begin at the component.
+pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     match component.kind.as_str() {
         #[cfg(feature = "memory")]
         "state.in-memory" => memory::state::build(component, site),
         #[cfg(feature = "redis")]
         "state.redis" => redis::state::build(component, site),
-        other => Err(vec![unsupported(other, site)]),
+        other => Err(vec![unsupported(other)]),
     }
 }
 
 /// Builds a broker.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used, with the remedy.
-pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
+/// Each thing in the component that cannot be used; the paths begin at the component.
+pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
     match component.kind.as_str() {
         #[cfg(feature = "memory")]
         "pubsub.in-memory" => memory::pubsub::build(component, site),
         #[cfg(feature = "redis")]
         "pubsub.redis" => redis::pubsub::build(component, site),
-        other => Err(vec![unsupported(other, site)]),
+        other => Err(vec![unsupported(other)]),
     }
 }
 
-fn unsupported(kind: &str, _site: &Site) -> String {
-    format!("component type {kind:?} is not in this module; it has {}", SUPPORTED.join(", "))
+#[inline(never)]
+fn unsupported(kind: &str) -> Problem {
+    let remedy = ["use one of ", &SUPPORTED.join(", ")].concat();
+    Problem::new(".type", format!("is {kind:?}, which is not in this module"), remedy)
 }
 
 /// The component types of this module.

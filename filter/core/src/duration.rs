@@ -25,7 +25,6 @@ pub(crate) fn parse_go_duration(text: &str) -> Option<i64> {
 
 /// Reads a Go duration, or a bare number as milliseconds, as Dapr's components write them. `None` for anything else and
 /// for negative ones.
-#[cfg(feature = "redis")]
 pub(crate) fn parse_component_duration(text: &str) -> Option<std::time::Duration> {
     if let Ok(millis) = text.parse::<u64>() {
         return Some(std::time::Duration::from_millis(millis));
@@ -97,7 +96,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "redis")]
     #[test]
     fn a_components_bare_number_is_milliseconds_and_never_negative() {
         use std::time::Duration;

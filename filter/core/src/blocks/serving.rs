@@ -37,7 +37,7 @@ impl Blocks {
             }
             if let Err(some) = blocks.add(component, &site(component, config, runtime)) {
                 let path = format!("$.components[{at}]");
-                errors.extend(some.into_iter().map(|what| Problem::new(&path, what, "correct the component")));
+                errors.extend(some.into_iter().map(|problem| problem.below(&path)));
             }
         }
         let state = State::new(config, blocks.stores.clone()).map_err(|some| errors.extend(some));
@@ -50,7 +50,7 @@ impl Blocks {
         Ok(blocks)
     }
 
-    fn add(&mut self, component: &Component, site: &Site) -> Result<(), Vec<String>> {
+    fn add(&mut self, component: &Component, site: &Site) -> Result<(), Vec<Problem>> {
         let name = component.name.clone();
         if component.kind.starts_with("pubsub.") {
             self.brokers.insert(name, components::build_broker(component, site)?);
@@ -132,4 +132,36 @@ fn publish_request(pubsub: String, topic: String, request: Request, trace: Trace
     let content_type = request.headers.text("content-type").unwrap_or("").to_owned();
     let metadata = query::metadata(&request.query);
     PublishRequest { pubsub, topic, body: request.body, content_type, metadata, trace }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::App;
+    use crate::fake::FakeHost;
+    use crate::worker::WorkerMark;
+
+    #[test]
+    fn what_components_refuse_is_told_with_what_is_wrong_elsewhere_each_with_its_path() {
+        let text = br#"{"version":1,"appId":"a","color":1,"components":[
+            {"name":"one","type":"state.redis","cluster":"redis","metadata":{"redisDB":"s3cret","RedisHost":"h:1"}},
+            {"name":"two","type":"state.etcd"},
+            {"name":"three","type":"pubsub.redis","version":"v2"},
+            {"name":"four","type":"state.in-memory","metadata":{"keyPrefix":"a||b","x y":"1"}}]}"#;
+        let problems = App::read(text, FakeHost::new(), WorkerMark::default()).err().unwrap();
+        let mut paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        paths.sort_unstable();
+        let expected = [
+            "$.color",
+            "$.components[0].metadata.RedisHost",
+            "$.components[0].metadata.redisDB",
+            "$.components[1].type",
+            "$.components[2].cluster",
+            "$.components[2].version",
+            "$.components[3].metadata.keyPrefix",
+            "$.components[3].metadata[\"x y\"]",
+            "$.link",
+        ];
+        assert_eq!(paths, expected);
+        assert!(!format!("{problems:?}").contains("s3cret"));
+    }
 }

@@ -7,7 +7,7 @@ mod settings;
 pub mod state;
 
 use super::Site;
-use crate::config::Component;
+use crate::config::Problem;
 use crate::host::TcpTarget;
 use crate::runtime::link::{Link, LinkSettings};
 use command::Command;
@@ -18,13 +18,8 @@ use settings::Login;
 pub(crate) type RedisLink = Link<Resp>;
 
 /// Where the component's Redis is.
-fn target(component: &Component, site: &Site) -> Result<TcpTarget, String> {
-    site.target.clone().ok_or_else(|| {
-        format!(
-            "component {:?} needs `cluster` (the Envoy cluster of Redis) and the configuration `link`",
-            component.name
-        )
-    })
+fn target(site: &Site) -> Result<TcpTarget, Vec<Problem>> {
+    site.target.clone().ok_or_else(|| vec![Problem::no_link()])
 }
 
 /// A link that logs in by itself on every new connection.

@@ -19,6 +19,28 @@ impl Problem {
     pub fn new(path: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { path: path.to_owned(), what: what.into(), remedy: remedy.into() }
     }
+
+    /// A component needs `link`, and there is none.
+    pub(crate) fn no_link() -> Self {
+        Self::new("$.link", "is missing", "add it: a component that has a cluster is reached through it")
+    }
+}
+
+#[cfg(feature = "blocks")]
+impl Problem {
+    /// At an entry of a component's metadata; the path begins at the component.
+    pub(crate) fn in_metadata(name: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(&[".metadata", &super::check::step(name)].concat(), what, remedy)
+    }
+
+    /// The same with `parent` before a path that does not begin at the whole.
+    #[must_use]
+    pub(crate) fn below(mut self, parent: &str) -> Self {
+        if !self.path.starts_with('$') {
+            self.path.insert_str(0, parent);
+        }
+        self
+    }
 }
 
 impl fmt::Display for Problem {

@@ -42,8 +42,7 @@ fn check_component(config: &PluginConfig, at: usize, component: &Component, prob
         problems.push(Problem::new(&[&path, ".name"].concat(), what, "give each component a name of its own"));
     }
     if component.cluster.is_some() && config.link.is_none() {
-        let remedy = "add it: a component that has a cluster is reached through it";
-        problems.push(Problem::new("$.link", "is missing", remedy));
+        problems.push(Problem::no_link());
     }
 }
 

@@ -49,15 +49,17 @@ impl State {
         let mut sites = BTreeMap::new();
         let mut problems = Vec::new();
         for (at, component) in config.components.iter().enumerate() {
-            let Some(store) = stores.get(&component.name).filter(|_| component.kind.starts_with("state.")) else {
+            if !component.kind.starts_with("state.") {
                 continue;
-            };
-            match Prefix::read(component, config) {
-                Ok(prefix) => {
+            }
+            // Judged for a store that could not be built, too: every mistake is told at once.
+            match (Prefix::read(component, config), stores.get(&component.name)) {
+                (Err(IllegalPrefix), _) => problems.push(illegal_prefix(at)),
+                (Ok(_), None) => {}
+                (Ok(prefix), Some(store)) => {
                     let name = component.name.clone();
                     sites.insert(name.clone(), Rc::new(Site { name, store: Rc::clone(store), prefix }));
                 }
-                Err(IllegalPrefix) => problems.push(illegal_prefix(at)),
             }
         }
         if problems.is_empty() { Ok(Self { app_id: config.app_id.clone(), sites }) } else { Err(problems) }

@@ -10,9 +10,9 @@ mod ledger;
 mod pump;
 mod turn;
 
-use super::refuse_unknown;
-use crate::components::{Site, metadata};
-use crate::config::Component;
+use crate::components::Site;
+use crate::components::reader::{Known, Reader};
+use crate::config::{Component, Problem};
 use crate::pubsub::{Broker, BrokerError, Deliver, Message};
 use crate::runtime::{BoxFuture, Runtime};
 use ledger::{Full, Ledger};
@@ -38,25 +38,17 @@ const ROUNDS: u32 = 100;
 const SPINS: u32 = 16;
 
 /// All of them are the publish/subscribe block's.
-const METADATA: &[&str] = &["allowedTopics", "protectedTopics", "publishingScopes", "subscriptionScopes"];
+const KNOWN: Known<'_> = Known {
+    names: &[&["allowedTopics", "protectedTopics", "publishingScopes", "subscriptionScopes"]],
+    of_the_cluster: &[],
+};
 
 /// Builds the broker.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used.
-pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
-    let mut errors = Vec::new();
-    refuse_unknown(component, METADATA, &mut errors);
-    if metadata(component, "consumerID").is_some() {
-        errors.push(format!(
-            "component {:?}: consumerID has no meaning for pubsub.in-memory, whose consumers are the app ids; \
-             remove it, or use pubsub.redis",
-            component.name
-        ));
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+/// Each thing in the component that cannot be used.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
+    Reader::new(component, &KNOWN).finish(())?;
     let seat = Seat { runtime: site.runtime.clone(), name: component.name.clone(), app: site.app_id.clone() };
     Ok(Rc::new(InMemory { pump: Pump::new(seat.clone()), seat }))
 }

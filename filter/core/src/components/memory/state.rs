@@ -14,9 +14,9 @@ mod store;
 mod tests;
 mod transaction;
 
-use super::refuse_unknown;
-use crate::components::{Site, metadata};
-use crate::config::Component;
+use crate::components::Site;
+use crate::components::reader::{Known, Reader};
+use crate::config::{Component, Problem};
 use crate::runtime::BoxFuture;
 use crate::state::{DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError};
 use std::rc::Rc;
@@ -33,43 +33,29 @@ pub const BUCKET_BYTES: usize = 16 * 1024 * 1024;
 /// How often a write that meets others is tried again, a few milliseconds apart.
 const ROUNDS: u32 = 100;
 
-const METADATA: &[&str] = &["keyPrefix", "actorStateStore", "ttlInSeconds"];
+const KNOWN: Known<'_> = Known { names: &[&["keyPrefix", "actorStateStore", "ttlInSeconds"]], of_the_cluster: &[] };
 
 /// Builds the store. `ttlInSeconds` is the lifetime of values that are stored without one, 0 or less for no end;
 /// `keyPrefix` and `actorStateStore` are the state block's.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used.
-pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
-    let mut errors = Vec::new();
-    refuse_unknown(component, METADATA, &mut errors);
-    let ttl = default_ttl(component).unwrap_or_else(|error| {
-        errors.push(error);
-        None
-    });
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+/// Each thing in the component that cannot be used.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
+    let mut reader = Reader::new(component, &KNOWN);
+    let ttl = default_ttl(&mut reader);
+    let ttl = reader.finish(ttl)?;
     let store = Store::new(site.runtime.clone(), component.name.clone(), ttl);
     Ok(Rc::new(InMemory(Rc::new(store))))
 }
 
-fn default_ttl(component: &Component) -> Result<Option<u32>, String> {
-    let Some(text) = metadata(component, "ttlInSeconds") else {
-        return Ok(None);
-    };
-    let refuse = |_| {
-        format!(
-            "component {:?}: ttlInSeconds {text:?} is not a whole number of seconds up to {}",
-            component.name,
-            u32::MAX
-        )
-    };
-    let seconds: i64 = text.trim().parse().map_err(|_| refuse(()))?;
-    if seconds <= 0 {
-        return Ok(None);
+fn default_ttl(reader: &mut Reader<'_>) -> Option<u32> {
+    let expected = "a whole number of seconds up to 4294967295";
+    let seconds = reader.parsed::<i64>("ttlInSeconds", expected).filter(|seconds| *seconds > 0)?;
+    let ttl = u32::try_from(seconds).ok();
+    if ttl.is_none() {
+        reader.refuse("ttlInSeconds", expected);
     }
-    u32::try_from(seconds).map(Some).map_err(|_| refuse(()))
+    ttl
 }
 
 struct InMemory(Rc<Store>);

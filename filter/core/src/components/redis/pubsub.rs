@@ -16,7 +16,7 @@ mod topic;
 use super::settings;
 use super::{RedisLink, settings::Trim};
 use crate::components::Site;
-use crate::config::Component;
+use crate::config::{Component, Problem};
 use crate::pubsub::{Broker, BrokerError, Deliver, Message};
 use crate::runtime::link::LinkSettings;
 use crate::runtime::{BoxFuture, Runtime};
@@ -26,18 +26,10 @@ use std::rc::Rc;
 /// Builds the broker of a `pubsub.redis` component.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used, with the remedy.
-pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<String>> {
-    let settings = settings::pubsub(component);
-    let target = super::target(component, site);
-    let (settings, target) = match (settings, target) {
-        (Ok(settings), Ok(target)) => (settings, target),
-        (settings, target) => {
-            let mut errors = settings.err().unwrap_or_default();
-            errors.extend(target.err());
-            return Err(errors);
-        }
-    };
+/// Each thing in the component that cannot be used.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
+    let settings = settings::pubsub(component)?;
+    let target = super::target(site)?;
     let writer = super::link(site, target.clone(), &settings.login, LinkSettings::default());
     let trim = settings.trim;
     let pump = Pump::new(pump::Parts {

@@ -1,9 +1,8 @@
 //! Typed settings from the metadata of a Redis component.
 
-use crate::config::Component;
-use crate::duration::parse_component_duration;
+use crate::components::reader::{Known, Reader};
+use crate::config::{Component, Problem};
 use crate::state::Ttl;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How to be let in.
@@ -111,10 +110,11 @@ const OF_THE_CLUSTER: &[&str] = &[
 /// Reads the metadata of a `state.redis` component.
 ///
 /// # Errors
-/// One line for each entry that cannot be used, with its name and the remedy.
-pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<String>> {
-    let mut reader = Reader::new(component, STATE);
-    let login = reader.login();
+/// Each entry that cannot be used.
+#[inline(never)]
+pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<Problem>> {
+    let mut reader = read(component, STATE);
+    let login = login(&mut reader);
     let ttl = match reader.parsed::<i64>("ttlInSeconds", "a whole number of seconds, -1 for ever") {
         None => Ttl::Unspecified,
         Some(seconds) if seconds <= 0 => Ttl::Never,
@@ -128,139 +128,78 @@ pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<String>>
 /// Reads the metadata of a `pubsub.redis` component.
 ///
 /// # Errors
-/// One line for each entry that cannot be used, with its name and the remedy.
-pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<String>> {
-    let mut reader = Reader::new(component, PUBSUB);
+/// Each entry that cannot be used.
+#[inline(never)]
+pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<Problem>> {
+    let mut reader = read(component, PUBSUB);
     let settings = PubsubSettings {
-        login: reader.login(),
+        login: login(&mut reader),
         consumer_id: reader.text("consumerID").map(str::to_owned),
-        window: reader.window(),
-        claim: reader.claim(),
-        trim: reader.trim(),
+        window: window(&mut reader),
+        claim: claim(&mut reader),
+        trim: trim(&mut reader),
     };
     reader.finish(settings)
 }
 
-struct Reader<'a> {
-    metadata: &'a BTreeMap<String, String>,
-    errors: Vec<String>,
+fn read<'a>(component: &'a Component, names: &[&str]) -> Reader<'a> {
+    let mut reader = Reader::new(component, &Known { names: &[LOGIN, names], of_the_cluster: OF_THE_CLUSTER });
+    if component.cluster.is_none() {
+        reader.add(Problem::new(".cluster", "is missing", "add it: the Envoy cluster of Redis"));
+    }
+    reader
 }
 
-impl<'a> Reader<'a> {
-    fn new(component: &'a Component, known: &[&str]) -> Self {
-        let errors = component.metadata.keys().filter_map(|name| refused(name, known)).collect();
-        Self { metadata: &component.metadata, errors }
-    }
-
-    /// A value without the blanks around it; an empty one counts as absent.
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.metadata
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: std::str::FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
-        let text = self.text(name)?;
-        let value = text.parse().ok();
-        if value.is_none() {
-            self.refuse(name, text, expected);
-        }
-        value
-    }
-
-    fn refuse(&mut self, name: &str, value: &str, expected: &str) {
-        self.errors.push(format!("metadata {name}: {value:?} is not {expected}"));
-    }
-
-    fn duration(&mut self, name: &str, default: Duration) -> Duration {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        parse_component_duration(text).unwrap_or_else(|| {
-            let expected = "a duration: milliseconds as a number, or such as \"15s\" or \"1m30s\"";
-            self.refuse(name, text, expected);
-            default
-        })
-    }
-
-    fn login(&mut self) -> Login {
+#[inline(never)]
+fn login(reader: &mut Reader<'_>) -> Login {
+    let login = Login {
+        username: reader.text("redisUsername").map(str::to_owned),
         // Not trimmed: blanks may belong to a password.
-        let password = self
-            .metadata
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case("redisPassword"))
-            .map(|(_, value)| value.clone())
-            .filter(|value| !value.is_empty());
-        let login = Login {
-            username: self.text("redisUsername").map(str::to_owned),
-            password,
-            database: self.parsed("redisDB", "the number of a database").unwrap_or_default(),
-        };
-        if login.username.is_some() && login.password.is_none() {
-            self.errors.push(
-                "metadata redisUsername: needs redisPassword beside it; set it or remove redisUsername".to_owned(),
-            );
-        }
-        login
+        password: reader.raw("redisPassword").map(str::to_owned),
+        database: reader.parsed("redisDB", "the number of a database").unwrap_or_default(),
+    };
+    if login.username.is_some() && login.password.is_none() {
+        reader.conflict("redisUsername", "needs redisPassword beside it", "set it or remove redisUsername");
     }
-
-    fn window(&mut self) -> usize {
-        let mut bound = |name: &str| {
-            let expected = "a number from 1 to 1000";
-            let value = self.parsed::<u64>(name, expected)?;
-            if value == 0 || value > MAX_WINDOW {
-                self.refuse(name, &value.to_string(), expected);
-            }
-            usize::try_from(value.clamp(1, MAX_WINDOW)).ok()
-        };
-        let (concurrency, depth) = (bound("concurrency"), bound("queueDepth"));
-        let window = concurrency.unwrap_or(DEFAULT_WINDOW);
-        depth.map_or(window, |depth| window.min(depth))
-    }
-
-    fn claim(&mut self) -> Option<Claim> {
-        let claim = Claim {
-            min_idle: self.duration("processingTimeout", DEFAULT_PROCESSING_TIMEOUT),
-            every: self.duration("redeliverInterval", DEFAULT_REDELIVER_INTERVAL),
-        };
-        (!claim.min_idle.is_zero() && !claim.every.is_zero()).then_some(claim)
-    }
-
-    fn trim(&mut self) -> Trim {
-        let length = self.parsed::<u64>("maxLenApprox", "a number of entries").filter(|length| *length > 0);
-        let age = self.duration("streamTTL", Duration::ZERO);
-        match (length, age.is_zero()) {
-            (Some(_), false) => {
-                self.errors.push(
-                    "metadata streamTTL: Redis trims by length or by age, not both; remove it or maxLenApprox"
-                        .to_owned(),
-                );
-                Trim::Never
-            }
-            (Some(length), true) => Trim::Length(length),
-            (None, false) => Trim::Age(age),
-            (None, true) => Trim::Never,
-        }
-    }
-
-    fn finish<T>(self, settings: T) -> Result<T, Vec<String>> {
-        if self.errors.is_empty() { Ok(settings) } else { Err(self.errors) }
-    }
+    login
 }
 
-fn refused(name: &str, known: &[&str]) -> Option<String> {
-    let is_in = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-    if is_in(LOGIN) || is_in(known) {
-        return None;
+fn bound(reader: &mut Reader<'_>, name: &str) -> Option<usize> {
+    let expected = "a number from 1 to 1000";
+    let value = reader.parsed::<u64>(name, expected)?;
+    if value == 0 || value > MAX_WINDOW {
+        reader.refuse(name, expected);
     }
-    if is_in(OF_THE_CLUSTER) {
-        return Some(format!(
-            "metadata {name}: belongs to the Envoy cluster of the component; set it there and remove it here"
-        ));
+    usize::try_from(value.clamp(1, MAX_WINDOW)).ok()
+}
+
+fn window(reader: &mut Reader<'_>) -> usize {
+    let (concurrency, depth) = (bound(reader, "concurrency"), bound(reader, "queueDepth"));
+    let window = concurrency.unwrap_or(DEFAULT_WINDOW);
+    depth.map_or(window, |depth| window.min(depth))
+}
+
+fn claim(reader: &mut Reader<'_>) -> Option<Claim> {
+    let claim = Claim {
+        min_idle: reader.duration("processingTimeout", DEFAULT_PROCESSING_TIMEOUT),
+        every: reader.duration("redeliverInterval", DEFAULT_REDELIVER_INTERVAL),
+    };
+    (!claim.min_idle.is_zero() && !claim.every.is_zero()).then_some(claim)
+}
+
+fn trim(reader: &mut Reader<'_>) -> Trim {
+    let length = reader.parsed::<u64>("maxLenApprox", "a number of entries").filter(|length| *length > 0);
+    let age = reader.duration("streamTTL", Duration::ZERO);
+    match (length, age.is_zero()) {
+        (Some(_), false) => {
+            let what = "cannot go with maxLenApprox: Redis trims by length or by age";
+            reader.conflict("streamTTL", what, "remove one of them");
+            Trim::Never
+        }
+        (Some(length), true) => Trim::Length(length),
+        (None, false) => Trim::Age(age),
+        (None, true) => Trim::Never,
     }
-    Some(format!("metadata {name}: not supported; remove it (supported: {}, {})", LOGIN.join(", "), known.join(", ")))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod write;
 
 use super::{Command, RedisLink, resp::Reply, settings};
 use crate::components::Site;
-use crate::config::Component;
+use crate::config::{Component, Problem};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError, LinkSettings};
 use crate::state::{DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError, Ttl};
@@ -21,18 +21,10 @@ use std::rc::Rc;
 /// Builds the store of a `state.redis` component.
 ///
 /// # Errors
-/// One line for each thing in the component that cannot be used, with the remedy.
-pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<String>> {
-    let settings = settings::state(component);
-    let target = super::target(component, site);
-    let (settings, target) = match (settings, target) {
-        (Ok(settings), Ok(target)) => (settings, target),
-        (settings, target) => {
-            let mut errors = settings.err().unwrap_or_default();
-            errors.extend(target.err());
-            return Err(errors);
-        }
-    };
+/// Each thing in the component that cannot be used.
+pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
+    let settings = settings::state(component)?;
+    let target = super::target(site)?;
     let link = super::link(site, target, &settings.login, LinkSettings::default());
     Ok(Rc::new(RedisStore { link, ttl: settings.ttl }))
 }

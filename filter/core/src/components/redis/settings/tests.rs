@@ -51,11 +51,11 @@ fn every_error_is_told_at_once_and_by_name() {
     assert_eq!(errors.len(), 6, "{errors:?}");
     for name in ["redisHost", "redisDB", "ttlInSeconds", "queryIndexes", "actorStateStore", "redisUsername"] {
         assert!(
-            errors.iter().any(|error| error.contains(&format!("metadata {name}:"))),
+            errors.iter().any(|error| error.path == format!(".metadata.{name}")),
             "{name} is missing in {errors:?}"
         );
     }
-    assert!(errors.iter().any(|error| error.contains("belongs to the Envoy cluster")));
+    assert!(errors.iter().any(|error| error.what.contains("belongs to the Envoy cluster")));
 }
 
 #[test]
