@@ -44,14 +44,24 @@ fn the_example_for_invocation_calls_an_application_by_name() {
 }
 
 #[test]
-fn the_example_for_state_gives_a_store_in_redis_and_one_in_memory() {
+fn the_example_for_state_keeps_values_in_redis_and_in_memory() {
     let redis = Redis::start();
     let example = Example::read("envoy-config/examples/state.yaml").with(6379, redis.port());
     let envoy = example.start(WORKERS);
-    let metadata = client::get(&example.address(3500), "/v1.0/metadata").send().expect(200).json();
-    let mut stores: Vec<_> = metadata["components"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
-    stores.sort_by_key(|name| name.to_string());
-    assert_eq!(stores, ["scratch", "statestore"]);
+    let api = example.address(3500);
+
+    for store in ["statestore", "scratch"] {
+        let path = format!("/v1.0/state/{store}");
+        let save = post(&api, &path).json(&json!([{"key": "o-1", "value": {"item": "lamp"}}]));
+        dapr::no_content(&save.send());
+        let answer = client::get(&api, &format!("{path}/o-1")).send().expect(200);
+        assert_eq!(answer.text(), r#"{"item":"lamp"}"#, "{store}");
+        let etag = answer.header("etag").unwrap().to_owned();
+        let stale = post(&api, &path).json(&json!([{"key": "o-1", "value": 2, "etag": format!("{etag}9")}]));
+        assert_eq!(stale.send().status, 409, "{store}");
+    }
+    let stored = redis.client().hash("orders||o-1");
+    assert_eq!(stored, [("data".to_owned(), r#"{"item":"lamp"}"#.to_owned()), ("version".to_owned(), "1".to_owned())]);
     envoy.stop();
 }
 
@@ -96,7 +106,7 @@ fn a_subscriber_that_only_subscribes_is_kept_alive_by_the_example_itself() {
 }
 
 #[test]
-fn the_example_for_linkerd_carries_calls_and_events() {
+fn the_example_for_linkerd_carries_calls_events_and_state() {
     let redis = Redis::start();
     let (orders, callee) = (TestApp::start(), TestApp::start());
     // What linkerd-proxy would lead to the callee's pod.
@@ -123,6 +133,10 @@ fn the_example_for_linkerd_carries_calls_and_events() {
     let publish = post(&example.address(50001), "/v1.0/publish/pubsub/parcels").json(&json!({"order": "o-1"}));
     dapr::no_content(&publish.send());
     assert_eq!(orders.wait_for("/parcels", 1)[0].json()["data"], json!({"order": "o-1"}));
+
+    let save = post(&example.address(3500), "/v1.0/state/statestore").json(&json!([{"key": "o-1", "value": 1}]));
+    dapr::no_content(&save.send());
+    assert_eq!(redis.client().hash("orders||o-1")[0], ("data".to_owned(), "1".to_owned()));
     envoy.stop();
 }
 

@@ -69,6 +69,7 @@ fn the_sample_carries_calls_events_and_state_between_two_sidecars() {
     an_application_may_call_itself(&mesh);
     an_unknown_application_gets_daprs_error(&mesh);
     events_reach_the_subscribers(&mesh);
+    state_lies_in_redis(&mesh);
     the_grpc_port_leads_to_the_same_filter(&mesh);
     mesh.stop();
 }
@@ -119,6 +120,13 @@ fn events_reach_the_subscribers(mesh: &Mesh) {
     wait::until_true("both groups have acknowledged", || {
         ["orders", "warehouse"].iter().all(|group| redis.pending("parcels", group) == 0)
     });
+}
+
+fn state_lies_in_redis(mesh: &Mesh) {
+    let save = Call::new(hyper::Method::POST, &mesh.caller.http(), "/v1.0/state/statestore");
+    dapr::no_content(&save.json(&json!([{"key": "o-1", "value": {"item": "lamp"}}])).send());
+    assert_eq!(mesh.get("/v1.0/state/statestore/o-1").send().expect(200).json(), json!({"item": "lamp"}));
+    assert_eq!(mesh.redis.client().hash("orders||o-1")[1], ("version".to_owned(), "1".to_owned()));
 }
 
 fn the_grpc_port_leads_to_the_same_filter(mesh: &Mesh) {
