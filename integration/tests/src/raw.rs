@@ -97,6 +97,16 @@ impl Raw {
         Some(answer)
     }
 
+    /// As [`Raw::answer`], where what comes may also be no HTTP at all, which counts as none.
+    pub fn answer_or_end(&mut self) -> Option<RawAnswer> {
+        while !self.read.windows(4).any(|it| it == b"\r\n\r\n") {
+            if !self.more() {
+                return None;
+            }
+        }
+        self.answer()
+    }
+
     /// All bytes until the peer closes the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         while self.more() {}
@@ -106,6 +116,12 @@ impl Raw {
     /// Closes the sending half.
     pub fn half_close(&mut self) {
         self.socket.shutdown(std::net::Shutdown::Write).expect("a connected socket");
+    }
+
+    /// As [`Raw::half_close`]; `false` if the peer has closed the connection.
+    #[must_use]
+    pub fn try_half_close(&mut self) -> bool {
+        self.socket.shutdown(std::net::Shutdown::Write).is_ok()
     }
 
     /// Goes away without a goodbye: the peer gets a TCP reset.

@@ -1,0 +1,10 @@
+//! What goes wrong around Weft: a backend that dies, requests that nobody should send.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "faults/malformed.rs"]
+mod malformed;
+#[path = "faults/oversized.rs"]
+mod oversized;
+#[path = "faults/redis.rs"]
+mod redis;
