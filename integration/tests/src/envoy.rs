@@ -21,12 +21,18 @@ const START: Duration = Duration::from_secs(60);
 /// How long Envoy may take to end after SIGTERM.
 const STOP: Duration = Duration::from_secs(20);
 
+/// The file in which Envoy tells its admin address.
+const ADMIN_ADDRESS: &str = "admin.address";
+
 /// A running Envoy. When it is dropped it is ended, and the test fails if its log holds a failure that was not
 /// announced with [`EnvoyProcess::expect_log`].
 #[derive(Debug)]
 pub struct EnvoyProcess {
     process: Mutex<Child>,
     folder: TempDir,
+    /// The bootstrap's name in the folder.
+    file: String,
+    workers: u32,
     admin: Admin,
     announced: Mutex<Vec<Announced>>,
 }
@@ -56,32 +62,33 @@ impl EnvoyProcess {
     /// Envoy's working directory.
     #[must_use]
     pub fn start_file(folder: TempDir, name: &str, workers: u32) -> Self {
-        let admin_path = folder.path().join("admin.address");
-        let log = File::create(folder.path().join("envoy.log")).expect("a log file");
-        let mut command = Command::new(env::envoy());
-        command
-            .current_dir(folder.path())
-            .args(["--config-path", name])
-            .arg("--admin-address-path")
-            .arg(&admin_path)
-            .args(["--use-dynamic-base-id", "--concurrency", &workers.to_string()])
-            .args(["--log-level", "warning", "--log-format", log::FORMAT])
-            .args(["--component-log-level", "wasm:info,config:info"])
-            .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        let process = spawn(command);
-        let envoy =
-            Self { process: Mutex::new(process), admin: Admin::default(), announced: Mutex::new(Vec::new()), folder };
-        envoy.wait_until_ready(&admin_path);
+        let process = Mutex::new(launch(folder.path(), name, workers));
+        let (admin, announced) = (Admin::default(), Mutex::new(Vec::new()));
+        let envoy = Self { process, folder, file: name.to_owned(), workers, admin, announced };
+        envoy.wait_until_ready();
         envoy
     }
 
-    fn wait_until_ready(&self, admin_path: &Path) {
+    /// Ends Envoy at once, as a crash or the kernel's memory killer does.
+    pub fn kill(&self) {
+        self.fail_if_ended();
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.kill().and_then(|()| process.wait()).expect("Envoy can be killed");
+    }
+
+    /// Starts Envoy again after [`EnvoyProcess::kill`], as it was, and waits until it is ready. The log goes on.
+    pub fn restart(&self) {
+        fs::remove_file(self.folder.path().join(ADMIN_ADDRESS)).expect("the killed Envoy left its address");
+        let process = launch(self.folder.path(), &self.file, self.workers);
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
+        let path = self.folder.path().join(ADMIN_ADDRESS);
         let address = wait::until("Envoy tells its admin address", START, || {
             self.fail_if_ended();
-            fs::read_to_string(admin_path).ok().filter(|text| !text.is_empty())
+            fs::read_to_string(&path).ok().filter(|text| !text.is_empty())
         });
         self.admin.set(&address);
         wait::until("Envoy is ready", START, || {
@@ -186,6 +193,24 @@ impl EnvoyProcess {
         let killed = process.kill().and_then(|()| process.wait());
         Err(format!("Envoy did not end within {STOP:?} after SIGTERM; killed: {killed:?}"))
     }
+}
+
+fn launch(folder: &Path, name: &str, workers: u32) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("envoy.log")).expect("a log file");
+    let mut command = Command::new(env::envoy());
+    command
+        .current_dir(folder)
+        .args(["--config-path", name])
+        .arg("--admin-address-path")
+        .arg(folder.join(ADMIN_ADDRESS))
+        .args(["--use-dynamic-base-id", "--concurrency", &workers.to_string()])
+        .args(["--log-level", "warning", "--log-format", log::FORMAT])
+        .args(["--component-log-level", "wasm:info,config:info"])
+        .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    spawn(command)
 }
 
 /// Starts a program from a thread that lives as long as the tests. Envoy asks the kernel for SIGTERM when its parent

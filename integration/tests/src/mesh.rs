@@ -98,6 +98,9 @@ impl Builder {
     pub fn redis_component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
         let mut component = json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
         component["cluster"] = json!(backend_cluster(name));
+        if let Some(password) = self.redis.as_ref().and_then(Redis::password) {
+            component["metadata"]["redisPassword"] = json!(password);
+        }
         self.components.push(component);
         self
     }

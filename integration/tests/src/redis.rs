@@ -16,6 +16,17 @@ pub struct RedisOptions {
     pub password: Option<String>,
 }
 
+pub use redis::Value;
+
+/// A reply that is text or a number, as text.
+///
+/// # Panics
+/// If it is another.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    redis::from_redis_value(value.clone()).unwrap_or_else(|error| panic!("{value:?}: {error}"))
+}
+
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Redis {
@@ -51,6 +62,12 @@ impl Redis {
     #[must_use]
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What clients have to present.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        self.options.password.as_deref()
     }
 
     /// Ends the server at once, as a crash does.
@@ -149,17 +166,14 @@ impl Client {
     }
     /// The consumer groups of `stream`.
     pub fn groups(&mut self, stream: &str) -> Vec<Group> {
-        let raw: Vec<HashMap<String, redis::Value>> = self.run(&["XINFO", "GROUPS", stream]);
-        let text = |group: &HashMap<String, redis::Value>, name: &str| {
-            redis::from_redis_value::<String>(group[name].clone()).unwrap_or_else(|error| panic!("{name}: {error}"))
-        };
-        let count = |group: &_, name: &str| text(group, name).parse().unwrap_or_else(|_| panic!("{name} is no count"));
+        let raw: Vec<HashMap<String, Value>> = self.run(&["XINFO", "GROUPS", stream]);
+        let count = |value: &Value| text(value).parse().unwrap_or_else(|_| panic!("{value:?} is no count"));
         raw.iter()
             .map(|group| Group {
-                name: text(group, "name"),
-                consumers: count(group, "consumers"),
-                pending: count(group, "pending"),
-                last_delivered: text(group, "last-delivered-id"),
+                name: text(&group["name"]),
+                consumers: count(&group["consumers"]),
+                pending: count(&group["pending"]),
+                last_delivered: text(&group["last-delivered-id"]),
             })
             .collect()
     }

@@ -2,32 +2,50 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use hyper::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use weft_tests::app::{Reply, Seen, TestApp};
 use weft_tests::client::Call;
-use weft_tests::mesh::Mesh;
+use weft_tests::mesh::{Mesh, MeshApp};
 use weft_tests::redis::{Redis, StreamEntry};
 use weft_tests::shared::Meshes;
+use weft_tests::wait;
 
 #[path = "pubsub/answers.rs"]
 mod answers;
+#[path = "pubsub/apps.rs"]
+mod apps;
+#[path = "pubsub/bounds.rs"]
+mod bounds;
 #[path = "pubsub/bulk.rs"]
 mod bulk;
+#[path = "pubsub/crashes.rs"]
+mod crashes;
 #[path = "pubsub/dead_letters.rs"]
 mod dead_letters;
 #[path = "pubsub/envelope.rs"]
 mod envelope;
 #[path = "pubsub/errors.rs"]
 mod errors;
+#[path = "pubsub/groups.rs"]
+mod groups;
 #[path = "pubsub/options.rs"]
 mod options;
 #[path = "pubsub/subscriptions.rs"]
 mod subscriptions;
 #[path = "pubsub/trace.rs"]
 mod trace;
+#[path = "pubsub/update.rs"]
+mod update;
 
 /// Topics that the application `warehouse` subscribes to at both brokers, each for one test.
-const TOPICS: &[&[&str]] = &[answers::TOPICS, bulk::TOPICS, envelope::TOPICS, options::TOPICS, trace::TOPICS];
+const TOPICS: &[&[&str]] =
+    &[answers::TOPICS, bulk::TOPICS, envelope::TOPICS, groups::TOPICS, options::TOPICS, trace::TOPICS];
 
 /// Both brokers.
 const BROKERS: [&str; 2] = ["pubsub", "membus"];
@@ -119,5 +137,61 @@ impl Bus<'_> {
     /// The entries of a topic's stream.
     fn stored(&self, topic: &str) -> Vec<StreamEntry> {
         self.mesh.redis().client().stream(topic)
+    }
+}
+
+/// A flood of events in the background, and which of them the broker took.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Flood {
+    /// Begins to publish events `<bus>-<number>`, one after the other, to the topic `flood` of a broker.
+    fn start(app: &MeshApp, bus: &'static str) -> Self {
+        let (stop, address) = (Arc::new(AtomicBool::new(false)), app.http());
+        let told = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut taken = Vec::new();
+            for number in 0.. {
+                if told.load(Ordering::Relaxed) {
+                    break;
+                }
+                let data = format!("{bus}-{number}");
+                let call = Call::new(Method::POST, &address, &format!("/v1.0/publish/{bus}/flood"));
+                match call.body(data.clone()).try_send() {
+                    Ok(answer) if answer.status == 204 => taken.push(data),
+                    _ => std::thread::yield_now(),
+                }
+            }
+            taken
+        });
+        Self { stop, thread }
+    }
+
+    /// Ends it; gives the events that the broker said it had taken.
+    fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the flood ends")
+    }
+}
+
+/// What an application saw at a path: the data of every delivery.
+fn data_at(app: &TestApp, path: &str) -> Vec<String> {
+    app.seen(path).iter().map(|seen| seen.json()["data"].as_str().expect("data is a text").to_owned()).collect()
+}
+
+/// Waits until an application has seen all of these events at a path.
+fn wait_for_all(app: &TestApp, path: &str, events: &[String]) {
+    let missing = || {
+        let seen: BTreeSet<String> = data_at(app, path).into_iter().collect();
+        events.iter().filter(|event| !seen.contains(*event)).cloned().collect::<Vec<_>>()
+    };
+    let start = Instant::now();
+    while !missing().is_empty() {
+        let left = missing();
+        let sample = &left[..left.len().min(5)];
+        assert!(start.elapsed() < wait::SOON * 2, "{} of {} events did not come: {sample:?}", left.len(), events.len());
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

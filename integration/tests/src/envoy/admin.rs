@@ -2,29 +2,29 @@
 
 use crate::client;
 use serde_json::Value;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 /// A client of one Envoy's admin interface.
 #[derive(Debug, Default)]
 pub struct Admin {
-    address: OnceLock<String>,
+    address: Mutex<String>,
 }
 
 impl Admin {
     pub(super) fn set(&self, address: &str) {
-        self.address.set(address.trim().to_owned()).expect("set once");
+        address.trim().clone_into(&mut self.address.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// `host:port`.
     #[must_use]
-    pub fn address(&self) -> &str {
-        self.address.get().expect("Envoy has told its address")
+    pub fn address(&self) -> String {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether all listeners take connections.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        client::get(self.address(), "/ready").try_send().is_ok_and(|answer| answer.status == 200)
+        client::get(&self.address(), "/ready").try_send().is_ok_and(|answer| answer.status == 200)
     }
 
     /// A counter or gauge; 0 if Envoy has none of that name.
@@ -43,7 +43,7 @@ impl Admin {
     }
 
     fn read(&self, path: &str) -> Vec<(String, u64)> {
-        let answer = client::get(self.address(), path).send();
+        let answer = client::get(&self.address(), path).send();
         let json: Value = serde_json::from_slice(&answer.body).expect("statistics are JSON");
         let list = json["stats"].as_array().cloned().unwrap_or_default();
         list.iter().filter_map(|it| Some((it["name"].as_str()?.to_owned(), it["value"].as_u64()?))).collect()
