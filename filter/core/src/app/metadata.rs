@@ -1,10 +1,10 @@
 //! `/v1.0/metadata` and `/v1.0/healthz`.
 
 use crate::blocks::Blocks;
-use crate::config::PluginConfig;
+use crate::config::{Component, PluginConfig};
 use crate::error::DaprError;
 use crate::http::Reply;
-use serde_json::{Map, Value, json};
+use crate::json::{Members, write_array, write_string};
 
 /// The release of daprd whose HTTP API this module follows.
 const DAPR_API_VERSION: &str = "1.18.3";
@@ -12,40 +12,50 @@ const DAPR_API_VERSION: &str = "1.18.3";
 /// `GET /v1.0/metadata`: the members of daprd's answer that mean something here; empty ones are left out, as there.
 #[inline(never)]
 pub(super) fn reply(config: &PluginConfig, blocks: &Blocks) -> Reply {
-    let mut body = Map::new();
-    body.insert("id".to_owned(), json!(config.app_id));
-    body.insert("runtimeVersion".to_owned(), json!(DAPR_API_VERSION));
-    let components = components(config, blocks);
+    let mut body = Members::default();
+    body.string("id", &config.app_id);
+    body.string("runtimeVersion", DAPR_API_VERSION);
+    let components: Vec<Vec<u8>> = config.components.iter().map(|it| component(it, blocks)).collect();
     if !components.is_empty() {
-        body.insert("components".to_owned(), Value::Array(components));
+        body.raw("components", &write_array(&components));
     }
-    let extended = json!({"daprRuntimeVersion": DAPR_API_VERSION, "weftVersion": env!("CARGO_PKG_VERSION")});
-    body.insert("extended".to_owned(), extended);
+    let mut extended = Members::default();
+    extended.string("daprRuntimeVersion", DAPR_API_VERSION);
+    extended.string("weftVersion", env!("CARGO_PKG_VERSION"));
+    body.raw("extended", &extended.end());
     let subscriptions = blocks.subscriptions();
     if !subscriptions.is_empty() {
-        body.insert("subscriptions".to_owned(), Value::Array(subscriptions));
+        body.raw("subscriptions", &write_array(&subscriptions));
     }
     if let Some(channel) = app_channel(config) {
-        body.insert("appConnectionProperties".to_owned(), channel);
+        body.raw("appConnectionProperties", &channel);
     }
-    Reply::json(200, Value::Object(body).to_string())
+    Reply::json(200, body.end())
 }
 
-#[inline(never)]
-fn components(config: &PluginConfig, blocks: &Blocks) -> Vec<Value> {
-    let one = |component: &crate::config::Component| {
-        let capabilities = blocks.capabilities(&component.name, &component.kind);
-        json!({"name": component.name, "type": component.kind, "version": component.version, "capabilities": capabilities})
-    };
-    config.components.iter().map(one).collect()
+fn component(component: &Component, blocks: &Blocks) -> Vec<u8> {
+    let capabilities = blocks.capabilities(&component.name, &component.kind).iter().map(|name| {
+        let mut text = Vec::new();
+        write_string(&mut text, name);
+        text
+    });
+    let mut entry = Members::default();
+    entry.string("name", &component.name);
+    entry.string("type", &component.kind);
+    entry.string("version", &component.version);
+    entry.raw("capabilities", &write_array(&capabilities.collect::<Vec<_>>()));
+    entry.end()
 }
 
-#[inline(never)]
-fn app_channel(config: &PluginConfig) -> Option<Value> {
+/// `None` without an application, or with one whose authority has no port.
+fn app_channel(config: &PluginConfig) -> Option<Vec<u8>> {
     let authority = &config.app.as_ref()?.authority;
-    let (host, port) = authority.rsplit_once(':')?;
-    let port: u16 = port.parse().ok()?;
-    Some(json!({"port": port, "protocol": "http", "channelAddress": host}))
+    let (host, port) = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok())?;
+    let mut channel = Members::default();
+    channel.raw("port", port.as_bytes());
+    channel.string("protocol", "http");
+    channel.string("channelAddress", host);
+    Some(channel.end())
 }
 
 #[inline(never)]

@@ -7,7 +7,6 @@ use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime};
 use crate::telemetry::Trace;
-use serde_json::Value;
 
 /// Stands where the blocks would be.
 pub struct Blocks;
@@ -67,7 +66,7 @@ impl Blocks {
     }
 
     /// None.
-    pub fn subscriptions(&self) -> Vec<Value> {
+    pub fn subscriptions(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 

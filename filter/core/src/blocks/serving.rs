@@ -10,7 +10,6 @@ use crate::pubsub::{Broker, PubSub, PublishRequest};
 use crate::runtime::{BoxFuture, Runtime};
 use crate::state::{State, StateStore};
 use crate::telemetry::Trace;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -106,8 +105,8 @@ impl Blocks {
         self.pubsub.as_ref().is_some_and(PubSub::app_seen)
     }
 
-    /// The member `subscriptions` of `/v1.0/metadata`.
-    pub fn subscriptions(&self) -> Vec<Value> {
+    /// The member `subscriptions` of `/v1.0/metadata`, the JSON text of one object each.
+    pub fn subscriptions(&self) -> Vec<Vec<u8>> {
         self.pubsub.as_ref().map(PubSub::subscriptions).unwrap_or_default()
     }
 

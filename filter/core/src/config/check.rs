@@ -3,9 +3,8 @@
 use super::Problem;
 use super::form::{Absent, Form, Member, Shape};
 use super::shapes::PLUGIN_CONFIG;
-use crate::json::{self, RawObject};
+use crate::json::{self, RawObject, RawValue};
 use crate::telemetry::Sampling;
-use serde_json::value::RawValue;
 
 /// Longest app id and namespace, in bytes.
 const LONGEST_LABEL: usize = 253;
@@ -27,12 +26,12 @@ pub(super) fn text<'a>(text: &'a [u8], problems: &mut Vec<Problem>) -> Option<Ra
 }
 
 #[inline(never)]
-fn value(text: &[u8]) -> Result<&RawValue, String> {
+fn value(text: &[u8]) -> Result<RawValue<'_>, String> {
     if text.is_empty() {
         return Err("the plugin has no configuration".to_owned());
     }
     let text = std::str::from_utf8(text).map_err(|error| format!("is not UTF-8 from byte {}", error.valid_up_to()))?;
-    serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))
+    json::only_value(text).map_err(|error| format!("is not JSON: {error}"))
 }
 
 /// Whether a text can stand before or after the dot of `<app id>.<namespace>`.
@@ -62,7 +61,7 @@ impl Check<'_> {
     }
 
     #[inline(never)]
-    fn object(&mut self, shape: &'static Shape, value: &RawValue) {
+    fn object(&mut self, shape: &'static Shape, value: RawValue<'_>) {
         let Some(object) = self.members(value) else { return };
         let mut seen: Vec<&str> = Vec::new();
         for (name, value) in object.members() {
@@ -82,8 +81,8 @@ impl Check<'_> {
     }
 
     /// The members of a value, which has to be an object.
-    fn members<'v>(&mut self, value: &'v RawValue) -> Option<RawObject<'v>> {
-        let found = if json::is_null(value) { None } else { RawObject::of(value, "").ok() };
+    fn members<'v>(&mut self, value: RawValue<'v>) -> Option<RawObject<'v>> {
+        let found = if value.is_null() { None } else { RawObject::of(value, "").ok() };
         if found.is_none() {
             self.wrong_kind(value, "an object");
         }
@@ -91,7 +90,7 @@ impl Check<'_> {
     }
 
     #[inline(never)]
-    fn value(&mut self, form: Form, value: &RawValue) {
+    fn value(&mut self, form: Form, value: RawValue<'_>) {
         match form {
             Form::Object(shape) => self.object(shape, value),
             Form::Map(shape) => self.each_member(value, |check, value| check.object(shape, value)),
@@ -107,22 +106,22 @@ impl Check<'_> {
         }
     }
 
-    fn each_member(&mut self, value: &RawValue, look: impl Fn(&mut Self, &RawValue)) {
+    fn each_member(&mut self, value: RawValue<'_>, look: impl Fn(&mut Self, RawValue<'_>)) {
         let Some(object) = self.members(value) else { return };
         for (name, value) in object.members() {
             self.within(&step(name), |check| look(check, value));
         }
     }
 
-    fn list(&mut self, shape: &'static Shape, value: &RawValue) {
-        let elements = if json::is_null(value) { None } else { json::array(value.get()).ok() };
+    fn list(&mut self, shape: &'static Shape, value: RawValue<'_>) {
+        let elements = if value.is_null() { None } else { json::array(value.get()).ok() };
         let Some(elements) = elements else { return self.wrong_kind(value, "an array") };
         for (at, element) in elements.into_iter().enumerate() {
             self.within(&index(at), |check| check.object(shape, element));
         }
     }
 
-    fn number(&mut self, least: u32, most: u32, value: &RawValue) {
+    fn number(&mut self, least: u32, most: u32, value: RawValue<'_>) {
         if value.get().parse::<u32>().is_ok_and(|number| (least..=most).contains(&number)) {
             return;
         }
@@ -174,7 +173,7 @@ impl Check<'_> {
 
     /// Never tells the value itself, which may be a secret.
     #[inline(never)]
-    fn wrong_kind(&mut self, value: &RawValue, wanted: &str) {
+    fn wrong_kind(&mut self, value: RawValue<'_>, wanted: &str) {
         self.refuse(&is_a(value), &["write ", wanted].concat());
     }
 }
@@ -189,11 +188,11 @@ fn expected(form: Form) -> &'static str {
     }
 }
 
-fn is_a(value: &RawValue) -> String {
+fn is_a(value: RawValue<'_>) -> String {
     ["is ", kind(value)].concat()
 }
 
-fn kind(value: &RawValue) -> &'static str {
+fn kind(value: RawValue<'_>) -> &'static str {
     match value.get().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "an array",

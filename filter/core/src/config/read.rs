@@ -5,8 +5,7 @@ use super::{
     AppChannel, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Invoke,
     Limits, LinkConfig, LogLevel, PluginConfig, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
-use crate::json::{RawObject, is_null};
-use serde_json::value::RawValue;
+use crate::json::{RawObject, RawValue};
 use std::collections::BTreeMap;
 
 #[inline(never)]
@@ -108,8 +107,8 @@ fn within<T>(object: &RawObject<'_>, name: &str, read: impl FnOnce(&RawObject<'_
 
 /// Every element, so that positions stay as they are in the text.
 fn list<T>(object: &RawObject<'_>, name: &str, read: impl Fn(&RawObject<'_>) -> T) -> Vec<T> {
-    let one = |value: &RawValue| {
-        let object = if is_null(value) { None } else { RawObject::of(value, "").ok() };
+    let one = |value: RawValue<'_>| {
+        let object = if value.is_null() { None } else { RawObject::of(value, "").ok() };
         read(&object.unwrap_or_default())
     };
     object.array(name).unwrap_or_default().into_iter().map(one).collect()

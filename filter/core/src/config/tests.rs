@@ -166,8 +166,8 @@ fn what_is_no_object_at_all_is_told_once() {
         (&b""[..], "the plugin has no configuration"),
         (b"null", "is null"),
         (b"[]", "is an array"),
-        (b"{\"version\":1,}", "is not JSON: key must be a string at line 1 column 14"),
-        (b"{\"version\":1,\"appId\":\"a\"} x", "is not JSON: trailing characters at line 1 column 27"),
+        (b"{\"version\":1,}", "is not JSON: expected a string at line 1 column 14"),
+        (b"{\"version\":1,\"appId\":\"a\"} x", "is not JSON: expected nothing more at line 1 column 27"),
         (b"{\"appId\":\"\xff\"}", "is not UTF-8 from byte 10"),
     ] {
         let problems = PluginConfig::read(text).unwrap_err();

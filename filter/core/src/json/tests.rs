@@ -32,7 +32,7 @@ fn null_counts_as_not_given_wherever_a_kind_is_asked_for() {
     assert_eq!(object.string_map("m"), Ok(None));
     assert!(object.array("a").unwrap().is_empty());
     assert!(object.object("o").unwrap().is_none());
-    assert!(is_null(object.get("s").unwrap()));
+    assert!(object.get("s").unwrap().is_null());
     assert_eq!(RawObject::parse("null").unwrap().members().count(), 0);
     assert!(array("null").unwrap().is_empty());
 }

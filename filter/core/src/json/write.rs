@@ -1,4 +1,63 @@
-//! Writing JSON strings.
+//! Writing JSON.
+
+use std::collections::BTreeMap;
+
+/// An object that is written member by member; the caller answers for the names being different.
+pub struct Members(Vec<u8>);
+
+impl Default for Members {
+    fn default() -> Self {
+        Self(vec![b'{'])
+    }
+}
+
+impl Members {
+    /// Begins a member, whose value the caller appends.
+    #[inline(never)]
+    pub fn name(&mut self, name: &str) -> &mut Vec<u8> {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        write_string(&mut self.0, name);
+        self.0.push(b':');
+        &mut self.0
+    }
+
+    /// A member that is a string.
+    pub fn string(&mut self, name: &str, value: &str) {
+        write_string(self.name(name), value);
+    }
+
+    /// A member whose JSON text is there.
+    pub fn raw(&mut self, name: &str, value: &[u8]) {
+        self.name(name).extend_from_slice(value);
+    }
+
+    /// The object's text.
+    pub fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+/// The text of an array of values whose texts are there.
+#[inline(never)]
+pub fn write_array(values: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = vec![b'['];
+    out.extend_from_slice(&values.join(&b','));
+    out.push(b']');
+    out
+}
+
+/// The text of an object of strings.
+#[inline(never)]
+pub fn write_string_map(map: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut members = Members::default();
+    for (name, value) in map {
+        members.string(name, value);
+    }
+    members.end()
+}
 
 /// Appends a JSON string with its quotes. As Go's encoder does, `<`, `>`, `&`, U+2028 and U+2029 are escaped.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {

@@ -9,7 +9,6 @@ use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
-use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -159,8 +158,8 @@ impl PubSub {
         self.0.app_seen.get()
     }
 
-    /// The member `subscriptions` of `/v1.0/metadata`, one object each.
-    pub fn subscriptions(&self) -> Vec<Value> {
+    /// The member `subscriptions` of `/v1.0/metadata`, the JSON text of one object each.
+    pub fn subscriptions(&self) -> Vec<Vec<u8>> {
         self.0.table.borrow().usable.iter().map(|subscription| subscription.to_json()).collect()
     }
 }

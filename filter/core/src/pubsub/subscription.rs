@@ -2,9 +2,7 @@
 
 use super::options::{self, Metadata};
 use crate::config;
-use crate::json::{self, JsonError, RawObject};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use crate::json::{self, JsonError, Members, RawObject, RawValue, write_array, write_string_map};
 
 /// Longest path of a route, in bytes.
 const MAX_PATH: usize = 2048;
@@ -34,28 +32,28 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// An entry of `subscriptions` of `/v1.0/metadata`; empty members are left out.
+    /// An entry of `subscriptions` of `/v1.0/metadata`, as JSON; empty members are left out.
     #[inline(never)]
-    pub(crate) fn to_json(&self) -> Value {
-        let text = |text: &str| Value::String(text.to_owned());
-        let mut entry = Map::new();
-        entry.insert("pubsubname".to_owned(), text(&self.pubsub));
-        entry.insert("topic".to_owned(), text(&self.topic));
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let mut entry = Members::default();
+        entry.string("pubsubname", &self.pubsub);
+        entry.string("topic", &self.topic);
         if !self.metadata.is_empty() {
-            let members = self.metadata.iter().map(|(name, value)| (name.clone(), text(value)));
-            entry.insert("metadata".to_owned(), Value::Object(members.collect()));
+            entry.raw("metadata", &write_string_map(&self.metadata));
         }
-        let rule = [("match".to_owned(), text("")), ("path".to_owned(), text(&self.path))];
-        entry.insert("rules".to_owned(), Value::Array(vec![Value::Object(rule.into_iter().collect())]));
+        let mut rule = Members::default();
+        rule.string("match", "");
+        rule.string("path", &self.path);
+        entry.raw("rules", &write_array(&[rule.end()]));
         if let Some(topic) = &self.dead_letter_topic {
-            entry.insert("deadLetterTopic".to_owned(), text(topic));
+            entry.string("deadLetterTopic", topic);
         }
         let origin = match self.origin {
             Origin::Declarative => "DECLARATIVE",
             Origin::Programmatic => "PROGRAMMATIC",
         };
-        entry.insert("type".to_owned(), text(origin));
-        Value::Object(entry)
+        entry.string("type", origin);
+        entry.end()
     }
 }
 
@@ -119,7 +117,7 @@ pub(crate) fn read_list(body: &[u8]) -> Result<Vec<Declared>, JsonError> {
 }
 
 #[inline(never)]
-fn read_one(value: &RawValue) -> Result<Declared, JsonError> {
+fn read_one(value: RawValue<'_>) -> Result<Declared, JsonError> {
     let fields = RawObject::of(value, "a subscription")?;
     let text = |name: &str| fields.string(name).map(|text| text.unwrap_or_default().into_owned());
     let bulk = match fields.object("bulkSubscribe")? {

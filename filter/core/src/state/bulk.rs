@@ -5,10 +5,9 @@ use super::{Record, StoreError, error};
 use crate::app::Request;
 use crate::error::DaprError;
 use crate::http::Reply;
-use crate::json::{self, JsonError, RawObject, write_string};
+use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
 use crate::timestamp::rfc3339;
-use serde_json::value::RawValue;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -64,13 +63,13 @@ fn members(text: &str) -> Result<(Vec<String>, usize), JsonError> {
     fields.string_map("metadata")?;
     let mut keys = Vec::new();
     for key in fields.array("keys")? {
-        keys.push(if json::is_null(key) { String::new() } else { json::string(key, "every key")?.into_owned() });
+        keys.push(if key.is_null() { String::new() } else { json::string(key, "every key")?.into_owned() });
     }
     Ok((keys, fields.given("parallelism").map_or(Ok(AT_ONCE), parallelism)?))
 }
 
 /// A whole number; 0 and less leaves it to us.
-fn parallelism(value: &RawValue) -> Result<usize, JsonError> {
+fn parallelism(value: RawValue<'_>) -> Result<usize, JsonError> {
     let number = value.get().parse::<i64>().map_err(|_| JsonError::expected("parallelism", "a whole number"))?;
     Ok(usize::try_from(number).ok().filter(|number| *number > 0).map_or(AT_ONCE, |number| number.min(AT_ONCE)))
 }

@@ -2,8 +2,7 @@
 
 use super::options::{self, Metadata};
 use super::{DeleteRequest, SetRequest, StoreError};
-use crate::json::{JsonError, RawObject};
-use serde_json::value::RawValue;
+use crate::json::{JsonError, RawObject, RawValue};
 use std::borrow::Cow;
 
 /// What is stored for an item that has no value.
@@ -13,7 +12,7 @@ const NO_VALUE: &str = "null";
 pub(super) struct Item<'a> {
     /// The application's key; empty if there was none.
     pub(super) key: Cow<'a, str>,
-    value: Option<&'a RawValue>,
+    value: Option<RawValue<'a>>,
     etag: Option<String>,
     metadata: Metadata,
     concurrency: Cow<'a, str>,
@@ -26,7 +25,7 @@ impl<'a> Item<'a> {
     /// # Errors
     /// No object, or a member of another type than Dapr's.
     #[inline(never)]
-    pub(super) fn read(value: &'a RawValue, name: &str, of_request: &Metadata) -> Result<Self, JsonError> {
+    pub(super) fn read(value: RawValue<'a>, name: &str, of_request: &Metadata) -> Result<Self, JsonError> {
         Self::of(&RawObject::of(value, name)?, of_request)
     }
 

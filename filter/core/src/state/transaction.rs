@@ -8,8 +8,7 @@ use crate::api::query;
 use crate::app::Request;
 use crate::error::DaprError;
 use crate::http::Reply;
-use crate::json::{self, JsonError, RawObject};
-use serde_json::value::RawValue;
+use crate::json::{self, JsonError, RawObject, RawValue};
 use std::borrow::Cow;
 
 /// What a store says that can do it.
@@ -48,7 +47,7 @@ fn read(site: &Site, request: &Request) -> Result<Vec<Operation>, DaprError> {
 /// An operation whose request was not read yet.
 struct Step<'a> {
     operation: Cow<'a, str>,
-    request: Option<&'a RawValue>,
+    request: Option<RawValue<'a>>,
 }
 
 fn steps(text: &str) -> Result<Vec<Step<'_>>, JsonError> {

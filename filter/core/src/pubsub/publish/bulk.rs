@@ -7,11 +7,10 @@ use super::super::{Message, error};
 use super::{Addressed, PublishRequest, enclose};
 use crate::error::DaprError;
 use crate::http::Reply;
-use crate::json::{self, JsonError, RawObject, write_string};
+use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -83,13 +82,13 @@ fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError
 /// An entry as it was sent.
 struct Fields<'a> {
     id: String,
-    event: Option<&'a RawValue>,
+    event: Option<RawValue<'a>>,
     content_type: Cow<'a, str>,
     metadata: Option<Metadata>,
 }
 
 impl<'a> Fields<'a> {
-    fn read(value: &'a RawValue) -> Result<Self, JsonError> {
+    fn read(value: RawValue<'a>) -> Result<Self, JsonError> {
         let fields = RawObject::of(value, "an entry")?;
         Ok(Self {
             id: fields.string("entryId")?.unwrap_or_default().into_owned(),
@@ -109,7 +108,7 @@ fn merged(of_request: &Metadata, own: Option<Metadata>) -> Metadata {
 }
 
 /// The bytes that an entry's event stands for.
-fn event_bytes<'a>(event: Option<&'a RawValue>, content_type: &str) -> Result<Cow<'a, [u8]>, String> {
+fn event_bytes<'a>(event: Option<RawValue<'a>>, content_type: &str) -> Result<Cow<'a, [u8]>, String> {
     let media_type = media_type(content_type);
     let event = event.ok_or("it has no event")?;
     let text = || json::string(event, "event").map_err(|why| why.to_string());

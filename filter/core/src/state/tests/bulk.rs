@@ -73,7 +73,7 @@ fn more_values_than_an_answer_may_hold_are_refused_as_a_whole() {
 fn what_cannot_be_read_is_named() {
     let fixture = Fixture::new();
     for (body, names) in [
-        ("", "EOF"),
+        ("", "the text ends"),
         ("[]", "object"),
         (r#"{"keys":"a"}"#, "keys must be an array"),
         (r#"{"keys":["a",1]}"#, "every key must be a string"),

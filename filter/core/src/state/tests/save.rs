@@ -77,13 +77,13 @@ fn nothing_to_store_and_trailing_bytes_are_fine() {
 fn what_is_malformed_is_named_and_nothing_is_stored() {
     let fixture = Fixture::new();
     for (body, names) in [
-        ("", "EOF"),
+        ("", "the text ends"),
         ("{}", "array"),
         ("foobar", "column"),
         ("\"[]\"", "array"),
         (r#"[{"key":"a"},]"#, "column"),
         (r#"[{"key":"a",}]"#, "column"),
-        (r#"[{"key":"a"}"#, "EOF"),
+        (r#"[{"key":"a"}"#, "the text ends"),
         (r#"[{"key":"a","value":}]"#, "column"),
         (r#"[{"key":"a","value":01}]"#, "column"),
         (r#"[{"key":"a","value":NaN}]"#, "column"),

@@ -86,7 +86,7 @@ fn an_operation_that_is_not_daprs_is_named() {
 fn what_cannot_be_read_is_named() {
     let fixture = Fixture::new();
     for (body, names) in [
-        ("", "EOF"),
+        ("", "the text ends"),
         ("[]", "object"),
         (r#"{"operations":{}}"#, "operations must be an array"),
         (r#"{"operations":[1]}"#, "every operation must be an object"),

@@ -1,6 +1,7 @@
 //! Stream entries from Redis' replies.
 
 use super::super::resp::Reply;
+use crate::json;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -112,6 +113,9 @@ fn content(fields: Vec<Reply>) -> Content {
 pub(super) fn metadata(text: Option<&[u8]>) -> Option<BTreeMap<String, String>> {
     match text {
         None | Some(b"" | b"{}" | b"null") => Some(BTreeMap::new()),
-        Some(text) => serde_json::from_slice(text).ok(),
+        Some(text) => {
+            let value = json::only_value(std::str::from_utf8(text).ok()?).ok()?;
+            json::string_map(value, "metadata").ok()
+        }
     }
 }

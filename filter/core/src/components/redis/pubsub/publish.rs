@@ -2,12 +2,13 @@
 
 use super::super::{Command, RedisLink, resp::Reply, settings::Trim};
 use crate::host::Time;
+use crate::json::write_string_map;
 use crate::pubsub::{BrokerError, Message};
 use crate::runtime::link::{Kind, LinkError};
 
 /// Adds an entry; ends after Redis has it.
 pub(super) async fn publish(link: RedisLink, trim: Trim, now: Time, message: Message) -> Result<(), BrokerError> {
-    let command = encode(trim, now, &message)?;
+    let command = encode(trim, now, &message);
     drop(message);
     match link.send(Kind::Write, command).await {
         Ok(Reply::Bulk(_)) => Ok(()),
@@ -18,13 +19,8 @@ pub(super) async fn publish(link: RedisLink, trim: Trim, now: Time, message: Mes
 }
 
 /// `XADD <topic> [MAXLEN ~ <n> | MINID ~ <id>] * data <bytes> metadata <JSON object>`.
-fn encode(trim: Trim, now: Time, message: &Message) -> Result<Vec<u8>, BrokerError> {
-    let metadata = if message.metadata.is_empty() {
-        b"{}".to_vec()
-    } else {
-        serde_json::to_vec(&message.metadata)
-            .map_err(|error| BrokerError::Failed { reason: format!("the metadata of the event is no JSON: {error}") })?
-    };
+fn encode(trim: Trim, now: Time, message: &Message) -> Vec<u8> {
+    let metadata = write_string_map(&message.metadata);
     let size = message.topic.len() + message.data.len() + metadata.len() + 64;
     let trimming = if trim == Trim::Never { 0 } else { 3 };
     let mut command = Command::new(7 + trimming, size).arg(b"XADD").arg(message.topic.as_bytes());
@@ -37,5 +33,5 @@ fn encode(trim: Trim, now: Time, message: &Message) -> Result<Vec<u8>, BrokerErr
             command.add_pair(u64::try_from(oldest).unwrap_or(u64::MAX), 1);
         }
     }
-    Ok(command.arg(b"*").arg(b"data").arg(&message.data).arg(b"metadata").arg(&metadata).into_bytes())
+    command.arg(b"*").arg(b"data").arg(&message.data).arg(b"metadata").arg(&metadata).into_bytes()
 }
