@@ -51,8 +51,14 @@ fn removal(full_key: String, request: &Request) -> Result<DeleteRequest, StoreEr
     let option = |name: &str| query::parameter(&request.query, name).unwrap_or_default();
     Ok(DeleteRequest {
         key: full_key,
-        etag: request.headers.get("if-match").map(|etag| String::from_utf8_lossy(etag).into_owned()),
+        etag: if_match(request),
         concurrency: options::concurrency(&option("concurrency"))?,
         consistency: options::consistency(&option("consistency"))?,
     })
+}
+
+/// The etag of a request. Several headers are taken as one, as some builds of Envoy hand them over, and so fit nothing.
+fn if_match(request: &Request) -> Option<String> {
+    let etags: Vec<_> = request.headers.all("if-match").collect();
+    (!etags.is_empty()).then(|| String::from_utf8_lossy(&etags.join(&b',')).into_owned())
 }

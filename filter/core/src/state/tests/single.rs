@@ -63,7 +63,7 @@ fn a_delete_passes_etag_and_options_on() {
     let fixture = Fixture::new();
     is_saved(&fixture.call("DELETE /v1.0/state/s/k", ""));
     let line = "DELETE /v1.0/state/s/k?concurrency=first-write&consistency=strong";
-    let headers = Headers::new().with("if-match", "\"1\"").with("if-match", "2");
+    let headers = Headers::new().with("if-match", "\"1\"");
     is_saved(&fixture.begin(line, headers, "").unwrap());
     is_saved(&fixture.begin("DELETE /v1.0/state/s/k", Headers::new().with("if-match", ""), "").unwrap());
     let key = || "myapp||k".to_owned();
@@ -78,6 +78,14 @@ fn a_delete_passes_etag_and_options_on() {
         DeleteRequest { key: key(), etag: Some(String::new()), ..DeleteRequest::default() },
     ];
     assert_eq!(*fixture.store.deleted.borrow(), expected);
+}
+
+#[test]
+fn several_etags_are_one_that_fits_nothing() {
+    let fixture = Fixture::new();
+    let headers = Headers::new().with("if-match", "1").with("if-match", "2");
+    fixture.begin("DELETE /v1.0/state/s/k", headers, "").unwrap();
+    assert_eq!(fixture.store.deleted.borrow()[0].etag.as_deref(), Some("1,2"));
 }
 
 #[test]
