@@ -140,6 +140,18 @@ impl Client {
         command.query(&mut self.0).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
+    /// Runs one command whose arguments need not be text, and drops its answer.
+    ///
+    /// # Panics
+    /// If Redis refuses the command.
+    pub fn run_bytes(&mut self, words: &[&[u8]]) {
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(*word);
+        });
+        command.exec(&mut self.0).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    }
+
     /// The fields of a hash, sorted by name.
     pub fn hash(&mut self, key: &str) -> Vec<(String, String)> {
         let mut fields: Vec<(String, String)> = self.run(&["HGETALL", key]);

@@ -1,0 +1,134 @@
+//! State as applications see it: in Redis and in the memory that the workers share.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+use weft_tests::client::{Answer, Call};
+use weft_tests::dapr;
+use weft_tests::mesh::{Mesh, MeshApp};
+use weft_tests::redis::Redis;
+use weft_tests::shared::Meshes;
+
+#[path = "state/bulk.rs"]
+mod bulk;
+#[path = "state/contention.rs"]
+mod contention;
+#[path = "state/errors.rs"]
+mod errors;
+#[path = "state/etags.rs"]
+mod etags;
+#[path = "state/layout.rs"]
+mod layout;
+#[path = "state/limits.rs"]
+mod limits;
+#[path = "state/malformed.rs"]
+mod malformed;
+#[path = "state/prefix.rs"]
+mod prefix;
+#[path = "state/transaction.rs"]
+mod transaction;
+#[path = "state/ttl.rs"]
+mod ttl;
+#[path = "state/values.rs"]
+mod values;
+
+/// A store on Redis and one in memory.
+const STORES: [&str; 2] = ["statestore", "memory"];
+
+static MESHES: Meshes = Meshes::new(|workers| {
+    let mut mesh = Mesh::builder().workers(workers).in_memory().redis(Redis::start()).app("orders").app("warehouse");
+    for (name, metadata) in prefix::COMPONENTS.iter().map(prefix::component).chain(ttl::components()) {
+        mesh = mesh.redis_component(&format!("redis-{name}"), "state.redis", metadata.clone());
+        mesh = mesh.component(&format!("memory-{name}"), "state.in-memory", metadata);
+    }
+    mesh.start()
+});
+
+/// Runs a test on each store, with one worker and with four.
+fn on_each_store(test: impl Fn(&Store<'_>)) {
+    MESHES.each(|mesh| STORES.iter().for_each(|name| test(&Store { mesh, name })));
+}
+
+/// Runs a test on Redis, with one worker and with four.
+fn on_redis(test: impl Fn(&Store<'_>)) {
+    MESHES.each(|mesh| test(&Store { mesh, name: "statestore" }));
+}
+
+/// Runs a test on the store in memory, with one worker and with four.
+fn in_memory(test: impl Fn(&Store<'_>)) {
+    MESHES.each(|mesh| test(&Store { mesh, name: "memory" }));
+}
+
+/// One store of a mesh, as the application `orders` sees it.
+struct Store<'a> {
+    mesh: &'a Mesh,
+    name: &'a str,
+}
+
+impl Store<'_> {
+    fn app(&self) -> &MeshApp {
+        self.mesh.app("orders")
+    }
+
+    fn is_redis(&self) -> bool {
+        self.name == "statestore"
+    }
+
+    /// The path of a key, or with a query behind it.
+    fn path(&self, key: &str) -> String {
+        format!("/v1.0/state/{}/{key}", self.name)
+    }
+
+    fn get(&self, key: &str) -> Answer {
+        self.app().get(&self.path(key)).send()
+    }
+
+    /// A request that stores items.
+    fn saving(&self, items: &Value) -> Call {
+        self.app().post(&format!("/v1.0/state/{}", self.name)).json(items)
+    }
+
+    fn save(&self, items: &Value) -> Answer {
+        self.saving(items).send()
+    }
+
+    /// Stores one value, which has to work.
+    fn put(&self, key: &str, value: &Value) {
+        dapr::no_content(&self.save(&json!([{"key": key, "value": value}])));
+    }
+
+    fn delete(&self, key: &str) -> Answer {
+        self.app().delete(&self.path(key)).send()
+    }
+
+    fn delete_if(&self, key: &str, etag: &str) -> Answer {
+        self.app().delete(&self.path(key)).header("if-match", etag).send()
+    }
+
+    fn bulk(&self, body: &Value) -> Answer {
+        self.app().post(&self.path("bulk")).json(body).send()
+    }
+
+    fn transact(&self, operations: &Value) -> Answer {
+        self.app().post(&self.path("transaction")).json(&json!({"operations": operations})).send()
+    }
+
+    /// The value of a key; `None` for none.
+    fn value(&self, key: &str) -> Option<String> {
+        let answer = self.get(key);
+        match answer.status {
+            204 => None,
+            _ => Some(answer.expect(200).text()),
+        }
+    }
+
+    /// The etag of a key that has a value.
+    fn etag(&self, key: &str) -> String {
+        self.get(key).expect(200).header("etag").expect("an etag").to_owned()
+    }
+
+    /// An etag that no value of this store ever has.
+    fn strange_etag(&self) -> &'static str {
+        if self.is_redis() { "1000000" } else { "00000000-0000-4000-8000-000000000000" }
+    }
+}
