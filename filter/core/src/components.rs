@@ -78,3 +78,6 @@ pub const SUPPORTED: &[&str] = &[
     #[cfg(feature = "redis")]
     "pubsub.redis",
 ];
+
+#[cfg(test)]
+mod tests;

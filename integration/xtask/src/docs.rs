@@ -1,0 +1,6 @@
+//! What the documents say has to be true: links lead somewhere, commands exist, tables are complete.
+
+mod commands;
+mod links;
+mod plugin_table;
+mod text;
