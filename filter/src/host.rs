@@ -24,8 +24,6 @@ thread_local! {
     static METRICS: RefCell<HashMap<Metric, u32>> = RefCell::default();
 }
 
-/// The name under which Envoy keeps the memory that the VMs share; every configuration we write has this `vm_id`.
-const VM_ID: &str = "weft";
 /// The gRPC service name of a link; the path of its request is `/weft.tcp/<cluster>`.
 const LINK_SERVICE: &str = "weft.tcp";
 /// A version that no value ever has: it makes Envoy write only where the key is absent (0 would mean "whatever").
@@ -52,19 +50,12 @@ fn as_context<T>(context: u32, action: impl FnOnce() -> T) -> Option<T> {
 /// The proxy, as the root context `root` sees it.
 pub struct Proxy {
     root: u32,
-    queues: RefCell<HashMap<u32, String>>,
 }
 
 impl Proxy {
     /// For the root context of that number.
     pub fn new(root: u32) -> Self {
-        Self { root, queues: RefCell::default() }
-    }
-
-    /// Takes everything from a shared queue; gives the channel's name if this root listens to it.
-    pub fn drain_queue(&self, queue: u32) -> Option<String> {
-        while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
-        self.queues.borrow().get(&queue).cloned()
+        Self { root }
     }
 
     /// Tells the proxy that a root which put off its end may be deleted.
@@ -139,19 +130,6 @@ impl Host for Proxy {
             SharedVersion::At(version) => version,
         };
         hostcalls::set_shared_data(key, Some(value), Some(version)).map_err(|_| Conflict)
-    }
-
-    fn listen(&self, channel: &str) {
-        let registered = as_context(self.root, || hostcalls::register_shared_queue(channel));
-        if let Some(Ok(queue)) = registered {
-            self.queues.borrow_mut().insert(queue, channel.to_owned());
-        }
-    }
-
-    fn notify(&self, channel: &str) {
-        if let Ok(Some(queue)) = hostcalls::resolve_shared_queue(VM_ID, channel) {
-            let _ = hostcalls::enqueue_shared_queue(queue, Some(b"1"));
-        }
     }
 
     fn set_tick(&self, after: Option<Duration>) {

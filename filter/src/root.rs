@@ -13,11 +13,11 @@ use weft_core::app::App;
 use weft_core::config::{LogLevel, PluginConfig, Problem};
 use weft_core::host::{CallId, CallOutcome, TcpId};
 use weft_core::runtime::Scope;
-use weft_core::worker::WorkerMark;
+use weft_core::worker::Vm;
 
 thread_local! {
-    /// Whether a request ever reached this VM.
-    static WORKER: WorkerMark = WorkerMark::default();
+    /// What the roots of this VM share.
+    static THIS: Vm = Vm::default();
 }
 
 /// How long a replaced root may go on finishing its deliveries.
@@ -75,15 +75,15 @@ impl Root {
         }
         let text = host::plugin_configuration();
         let proxy = Rc::new(Proxy::new(self.id));
-        let mark = WORKER.with(WorkerMark::clone);
+        let vm = THIS.with(Vm::clone);
         match role.as_str() {
             "weft.api" => {
-                let app = App::read(&text, proxy.clone(), mark)?;
+                let app = App::read(&text, proxy.clone(), vm)?;
                 app.start();
                 self.role = Role::Api { app, proxy };
             }
             "weft.inbound" => {
-                let app = App::callee(&text, proxy, mark)?;
+                let app = App::callee(&text, proxy, vm)?;
                 self.role = Role::Inbound { config: Rc::clone(app.shared_config()), app };
             }
             other => {
@@ -201,22 +201,12 @@ impl RootContext for Root {
         self.run();
     }
 
-    fn on_queue_ready(&mut self, queue: u32) {
-        host::enter(self.id);
-        if let Role::Api { app, proxy } = &self.role
-            && let Some(channel) = proxy.drain_queue(queue)
-        {
-            app.runtime().on_notified(&channel);
-        }
-        self.run();
-    }
-
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        WORKER.with(WorkerMark::set);
+        THIS.with(|vm| vm.mark.set());
         match &self.role {
             Role::Api { app, .. } => {
                 app.saw_request();

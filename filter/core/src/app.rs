@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::http::{Headers, Reply};
 use crate::runtime::{Runtime, StreamId};
 use crate::telemetry::{Sampling, Trace};
-use crate::worker::{WorkerMark, is_worker};
+use crate::worker::{Vm, WorkerMark, is_worker};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -40,17 +40,17 @@ impl App {
     /// # Errors
     /// Everything that is wrong with the text or cannot be used.
     #[inline(never)]
-    pub fn read(text: &[u8], host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
+    pub fn read(text: &[u8], host: Rc<dyn Host>, vm: Vm) -> Result<Rc<Self>, Vec<Problem>> {
         let (config, problems) = PluginConfig::draft(text);
-        Self::judged(config, problems, host, mark)
+        Self::judged(config, problems, host, vm)
     }
 
     /// For the role `weft.api`.
     ///
     /// # Errors
     /// Every thing in the configuration that cannot be used.
-    pub fn new(config: PluginConfig, host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
-        Self::judged(config, Vec::new(), host, mark)
+    pub fn new(config: PluginConfig, host: Rc<dyn Host>, vm: Vm) -> Result<Rc<Self>, Vec<Problem>> {
+        Self::judged(config, Vec::new(), host, vm)
     }
 
     /// For the role `weft.inbound`, which needs no blocks, from the JSON text of its configuration.
@@ -58,10 +58,10 @@ impl App {
     /// # Errors
     /// Everything that is wrong with the text.
     #[inline(never)]
-    pub fn callee(text: &[u8], host: Rc<dyn Host>, mark: WorkerMark) -> Result<Rc<Self>, Vec<Problem>> {
+    pub fn callee(text: &[u8], host: Rc<dyn Host>, vm: Vm) -> Result<Rc<Self>, Vec<Problem>> {
         let config = PluginConfig::read(text)?;
-        let runtime = Runtime::new(host, config.log_level);
-        Self::with_blocks(config, runtime, Blocks::none(), mark)
+        let runtime = Runtime::beside(vm.channels.clone(), host, config.log_level);
+        Self::with_blocks(config, runtime, Blocks::none(), vm.mark)
     }
 
     /// Adds what the blocks find to what is known to be wrong.
@@ -69,11 +69,11 @@ impl App {
         config: PluginConfig,
         mut problems: Vec<Problem>,
         host: Rc<dyn Host>,
-        mark: WorkerMark,
+        vm: Vm,
     ) -> Result<Rc<Self>, Vec<Problem>> {
-        let runtime = Runtime::new(host, config.log_level);
+        let runtime = Runtime::beside(vm.channels.clone(), host, config.log_level);
         match Blocks::new(&config, &runtime) {
-            Ok(blocks) if problems.is_empty() => Self::with_blocks(config, runtime, blocks, mark),
+            Ok(blocks) if problems.is_empty() => Self::with_blocks(config, runtime, blocks, vm.mark),
             Ok(_) => Err(problems),
             Err(more) => {
                 for problem in more {

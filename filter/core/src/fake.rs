@@ -30,8 +30,6 @@ pub(crate) struct FakeHost {
     pub refuse_open: Cell<Option<HostError>>,
     pub refuse_send: Cell<Option<HostError>>,
     shared: Shared,
-    pub notified: RefCell<Vec<String>>,
-    pub listening: RefCell<Vec<String>>,
     pub log: RefCell<Vec<String>>,
     pub counts: RefCell<HashMap<Metric, u32>>,
     pub tick: Cell<Option<Time>>,
@@ -106,14 +104,6 @@ impl Host for FakeHost {
         let version = self.new_id();
         shared.insert(key.to_owned(), (value.to_vec(), version));
         Ok(())
-    }
-
-    fn listen(&self, channel: &str) {
-        self.listening.borrow_mut().push(channel.to_owned());
-    }
-
-    fn notify(&self, channel: &str) {
-        self.notified.borrow_mut().push(channel.to_owned());
     }
 
     fn set_tick(&self, after: Option<Duration>) {

@@ -173,10 +173,6 @@ pub trait Host {
     fn shared_get(&self, key: &str) -> (Option<Vec<u8>>, SharedVersion);
     /// Writes it if it is still as it was read.
     fn shared_set(&self, key: &str, value: &[u8], seen: SharedVersion) -> Result<(), Conflict>;
-    /// Makes this root the one that hears `notify` of the channel; the last listener wins.
-    fn listen(&self, channel: &str);
-    /// Wakes the root that listens to the channel, in whatever worker. Nobody listening is no error.
-    fn notify(&self, channel: &str);
 
     /// Asks for a call of `Runtime::on_tick` after that time; `None` for no more ticks.
     fn set_tick(&self, after: Option<Duration>);

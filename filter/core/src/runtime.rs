@@ -5,6 +5,7 @@
 //! Dropping a future cancels it, and an answer that comes later is ignored.
 
 mod calls;
+mod channels;
 mod join;
 pub mod link;
 mod oneshot;
@@ -13,6 +14,7 @@ mod signal;
 mod timers;
 
 pub use calls::Call;
+pub use channels::Channels;
 pub use join::join_some;
 pub use oneshot::{Receiver, Sender, channel};
 pub use signal::Signal;
@@ -79,7 +81,7 @@ struct Inner {
     calls: RefCell<Calls>,
     timers: RefCell<Timers>,
     tcp: RefCell<HashMap<TcpId, Weak<dyn TcpEvents>>>,
-    channels: RefCell<HashMap<String, Signal>>,
+    channels: Channels,
     armed: Cell<Option<Time>>,
     next_task: Cell<u32>,
 }
@@ -89,8 +91,13 @@ struct Inner {
 pub struct Runtime(Rc<Inner>);
 
 impl Runtime {
-    /// A runtime without flows. Lines below `log_level` are not written.
+    /// A runtime without flows, the only one of its VM. Lines below `log_level` are not written.
     pub fn new(host: Rc<dyn Host>, log_level: LogLevel) -> Self {
+        Self::beside(Channels::default(), host, log_level)
+    }
+
+    /// One of the runtimes of a VM that share these channels.
+    pub fn beside(channels: Channels, host: Rc<dyn Host>, log_level: LogLevel) -> Self {
         Self(Rc::new(Inner {
             host,
             log_level,
@@ -99,7 +106,7 @@ impl Runtime {
             calls: RefCell::default(),
             timers: RefCell::default(),
             tcp: RefCell::default(),
-            channels: RefCell::default(),
+            channels,
             armed: Cell::new(None),
             next_task: Cell::new(0),
         }))
@@ -276,19 +283,14 @@ impl Runtime {
         }
     }
 
-    /// Listens to a channel of the workers; the signal is raised by every [`Host::notify`] of it that reaches us.
+    /// Listens to a channel; the signal is raised by every [`Runtime::notify`] of it in this VM.
     pub fn listen(&self, channel: &str) -> Signal {
-        let signal = self.0.channels.borrow_mut().entry(channel.to_owned()).or_default().clone();
-        self.0.host.listen(channel);
-        signal
+        self.0.channels.listen(channel, self)
     }
 
-    /// The proxy says: somebody notified a channel.
-    pub fn on_notified(&self, channel: &str) {
-        let signal = self.0.channels.borrow().get(channel).cloned();
-        if let Some(signal) = signal {
-            signal.raise();
-        }
+    /// Raises the signals of all who listen to a channel in this VM. Nobody listening is no error.
+    pub fn notify(&self, channel: &str) {
+        self.0.channels.notify(channel);
     }
 
     /// The proxy says: the time asked for by `Host::set_tick` has come.

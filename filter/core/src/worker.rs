@@ -7,10 +7,19 @@
 use crate::config::LinkConfig;
 use crate::host::{CallOutcome, HttpCall};
 use crate::http::Headers;
-use crate::runtime::Runtime;
+use crate::runtime::{Channels, Runtime};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What all roots of a VM share. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Vm {
+    /// Whether it is known to be a worker's.
+    pub mark: WorkerMark,
+    /// How one root wakes the flows of another.
+    pub channels: Channels,
+}
 
 /// Set as soon as a request reaches the VM. One for all roots of a VM; cheap to clone.
 #[derive(Clone, Default)]

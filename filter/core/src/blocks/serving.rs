@@ -137,7 +137,7 @@ fn publish_request(pubsub: String, topic: String, request: Request, trace: Trace
 mod tests {
     use crate::app::App;
     use crate::fake::FakeHost;
-    use crate::worker::WorkerMark;
+    use crate::worker::Vm;
 
     #[test]
     fn what_components_refuse_is_told_with_what_is_wrong_elsewhere_each_with_its_path() {
@@ -146,7 +146,7 @@ mod tests {
             {"name":"two","type":"state.etcd"},
             {"name":"three","type":"pubsub.redis","version":"v2"},
             {"name":"four","type":"state.in-memory","metadata":{"keyPrefix":"a||b","x y":"1"}}]}"#;
-        let problems = App::read(text, FakeHost::new(), WorkerMark::default()).err().unwrap();
+        let problems = App::read(text, FakeHost::new(), Vm::default()).err().unwrap();
         let mut paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
         paths.sort_unstable();
         let expected = [

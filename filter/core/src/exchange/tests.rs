@@ -1,12 +1,12 @@
 use super::*;
 use crate::fake::FakeHost;
-use crate::worker::WorkerMark;
+use crate::worker::Vm;
 
 const CONFIG: &[u8] = br#"{"version":1,"appId":"orders","limits":{"maxBodyBytes":10},"test":{"trap":true},
     "invoke":{"apps":{"warehouse":{"cluster":"to_warehouse","authority":"warehouse"}}},"tracing":{"samplingRate":"0"}}"#;
 
 fn exchange() -> Exchange {
-    let app = App::read(CONFIG, FakeHost::new(), WorkerMark::default()).unwrap();
+    let app = App::read(CONFIG, FakeHost::new(), Vm::default()).unwrap();
     Exchange::new(app, StreamId(7))
 }
 
@@ -105,6 +105,6 @@ fn grpc_is_answered_as_unimplemented() {
 #[test]
 fn the_trap_switch_works_only_where_it_is_set() {
     assert_eq!(exchange().request_head(head("GET", "/weft-test/trap"), true), Step::Trap);
-    let app = App::read(br#"{"version":1,"appId":"orders"}"#, FakeHost::new(), WorkerMark::default()).unwrap();
+    let app = App::read(br#"{"version":1,"appId":"orders"}"#, FakeHost::new(), Vm::default()).unwrap();
     assert_eq!(reply(Exchange::new(app, StreamId(1)).request_head(head("GET", "/weft-test/trap"), true)).status, 404);
 }

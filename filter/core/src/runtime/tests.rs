@@ -147,10 +147,10 @@ fn a_dropped_sleep_leaves_no_deadline() {
 
 #[test]
 fn a_signal_raised_before_anybody_waits_is_heard() {
-    let (host, runtime) = setup();
+    let (_host, runtime) = setup();
     let signal = runtime.listen("channel");
-    runtime.on_notified("channel");
-    runtime.on_notified("another");
+    runtime.notify("channel");
+    runtime.notify("another");
     let inner = runtime.clone();
     runtime.spawn_request(
         StreamId(1),
@@ -160,7 +160,39 @@ fn a_signal_raised_before_anybody_waits_is_heard() {
         }),
     );
     assert_eq!(runtime.run(Scope::Root).len(), 1);
-    assert_eq!(*host.listening.borrow(), ["channel"]);
+}
+
+#[test]
+fn the_other_roots_of_a_vm_hear_of_a_channel_at_their_next_tick() {
+    let (channels, host) = (Channels::default(), FakeHost::new());
+    let [publisher, one, two] = [(); 3].map(|()| Runtime::beside(channels.clone(), host.clone(), LogLevel::Debug));
+    let heard = Rc::new(Cell::new(0));
+    for runtime in [&one, &two, &two] {
+        let (signal, sleep, heard) = (runtime.listen("news"), runtime.sleep(Duration::from_secs(60)), heard.clone());
+        runtime.spawn(Box::pin(async move {
+            signal.raised_or(sleep).await;
+            heard.set(heard.get() + 1);
+        }));
+        runtime.run(Scope::Root);
+    }
+    publisher.notify("news");
+    publisher.notify("another");
+    assert_eq!(heard.get(), 0, "each root runs its flows only in its own callbacks");
+    assert_eq!(host.tick.get(), Some(host.now() + Duration::from_millis(1)));
+    one.run(Scope::Root);
+    two.run(Scope::Root);
+    assert_eq!(heard.get(), 2, "one flow of a root hears it");
+}
+
+#[test]
+fn a_root_that_has_ended_is_not_told() {
+    let (channels, host) = (Channels::default(), FakeHost::new());
+    let ended = Runtime::beside(channels.clone(), host.clone(), LogLevel::Debug);
+    let signal = ended.listen("news");
+    drop(ended);
+    Runtime::beside(channels, host.clone(), LogLevel::Debug).notify("news");
+    assert_eq!(host.tick.get(), None);
+    drop(signal);
 }
 
 #[test]

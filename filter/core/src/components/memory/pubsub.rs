@@ -30,7 +30,7 @@ pub const BROKER_BYTES: usize = 32 * 1024 * 1024;
 pub const WINDOW: usize = 16;
 
 /// How long the event of a worker that has gone stays away from the others, in milliseconds.
-const LEASE: u64 = 30_000;
+const LEASE: u64 = 10_000;
 
 /// How often a publish that meets others is tried again, a few milliseconds apart.
 const ROUNDS: u32 = 100;
@@ -95,7 +95,7 @@ impl Seat {
             let channels: Vec<String> = apps.into_iter().map(|app| self.channel(app)).collect();
             ledger.append(message, &numbers).map_err(|full| self.full(&full))?;
             if host.shared_set(&key, ledger.bytes(), version).is_ok() {
-                channels.iter().for_each(|channel| host.notify(channel));
+                channels.iter().for_each(|channel| self.runtime.notify(channel));
                 return Ok(true);
             }
         }
