@@ -11,6 +11,11 @@ fn flooded(buses: &[&str]) -> Value {
     buses.iter().map(|bus| json!({"pubsubname": bus, "topic": "flood", "route": format!("/{bus}")})).collect()
 }
 
+/// Entries of a consumer that has gone are claimed after a second.
+fn quick() -> Value {
+    json!({"processingTimeout": "1s", "redeliverInterval": "300ms"})
+}
+
 fn on_one_and_four_workers(builder: impl Fn() -> Builder, test: impl Fn(&Mesh)) {
     for workers in [1, 4] {
         let mesh = builder().workers(workers).start();
@@ -76,11 +81,10 @@ fn an_application_that_starts_late_or_names_other_topics_after_a_restart_is_hear
 
 #[test]
 fn what_a_killed_proxy_was_delivering_is_delivered_by_the_next() {
-    let quick = json!({"processingTimeout": "1s", "redeliverInterval": "300ms"});
     let builder = || {
         Mesh::builder()
             .redis(Redis::start())
-            .redis_component("quick", "pubsub.redis", quick.clone())
+            .redis_component("quick", "pubsub.redis", quick())
             .app("orders")
             .subscribes(flooded(&["quick"]))
     };
@@ -129,5 +133,41 @@ fn no_event_that_redis_took_is_lost_when_redis_is_killed_under_load() {
         let taken = flood.stop();
         wait_for_all(sink, "/pubsub", &taken);
         wait::until_true("all is acknowledged", || mesh.redis().client().pending("flood", "sink") == 0);
+    });
+}
+
+#[test]
+fn no_event_is_lost_when_the_module_is_killed_under_load() {
+    let buses = ["membus", "quick"];
+    let builder = || {
+        Mesh::builder()
+            .with_trap()
+            .in_memory()
+            .redis(Redis::start())
+            .redis_component("quick", "pubsub.redis", quick())
+            .app("orders")
+            .app("sink")
+            .subscribes(flooded(&buses))
+    };
+    on_one_and_four_workers(builder, |mesh| {
+        for sign in ["trap asked for", "Uncaught RuntimeError: unreachable"] {
+            mesh.envoy.expect_log(sign, 1..=1);
+        }
+        mesh.wait_until_subscribed("sink");
+        let sink = &mesh.app("sink").server;
+        sink.on_any(|_| Reply::status(200));
+        let floods = buses.map(|bus| (bus, Flood::start(mesh.app("orders"), bus)));
+        for bus in buses {
+            let _ = sink.wait_for(&format!("/{bus}"), 20);
+        }
+        let trapped = mesh.app("orders").get("/weft-test/trap").try_send();
+        assert!(trapped.is_err() || trapped.is_ok_and(|answer| answer.status >= 500));
+        for bus in buses {
+            let seen = sink.seen(&format!("/{bus}")).len();
+            let _ = sink.wait_for(&format!("/{bus}"), seen + 20);
+        }
+        for (bus, flood) in floods {
+            wait_for_all(sink, &format!("/{bus}"), &flood.stop());
+        }
     });
 }
