@@ -2,5 +2,11 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod assemble;
 pub mod bootstrap;
 pub mod modules;
+pub mod problem;
+pub mod redis;
+pub mod resources;
+pub mod runfile;
+pub mod yaml;

@@ -1,6 +1,9 @@
 //! One application's side of the filter: its configuration, its blocks, its flows.
 
+mod check;
 mod metadata;
+
+pub use check::check;
 
 use crate::api::{self, Route};
 use crate::blocks::Blocks;

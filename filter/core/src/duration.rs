@@ -25,7 +25,7 @@ pub(crate) fn parse_go_duration(text: &str) -> Option<i64> {
 
 /// Reads a Go duration, or a bare number as milliseconds, as Dapr's components write them. `None` for anything else and
 /// for negative ones.
-pub(crate) fn parse_component_duration(text: &str) -> Option<std::time::Duration> {
+pub fn parse_component_duration(text: &str) -> Option<std::time::Duration> {
     if let Ok(millis) = text.parse::<u64>() {
         return Some(std::time::Duration::from_millis(millis));
     }

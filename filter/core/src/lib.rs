@@ -11,7 +11,7 @@ pub mod blocks;
 pub mod components;
 pub mod config;
 #[cfg(feature = "blocks")]
-mod duration;
+pub mod duration;
 pub mod error;
 pub mod exchange;
 #[cfg(test)]

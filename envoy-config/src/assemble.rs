@@ -1,0 +1,137 @@
+//! From resources to what an application's part of the proxy is made of.
+
+mod judge;
+
+pub use judge::{Places, judge};
+
+use crate::bootstrap::{App, Backend, backend_cluster};
+use crate::problem::Problems;
+use crate::redis;
+use crate::resources::{Component, Configuration, Resources, Source};
+use std::collections::BTreeMap;
+use weft_core::components::SUPPORTED;
+use weft_core::config;
+
+/// Servers of all applications, each with an Envoy cluster of its own name.
+#[derive(Debug, Clone, Default)]
+pub struct Backends(Vec<Backend>);
+
+impl Backends {
+    /// All of them.
+    #[must_use]
+    pub fn into_inner(self) -> Vec<Backend> {
+        self.0
+    }
+
+    /// Adds the server of a component; gives the name of its cluster. Applications may have different components of
+    /// one name.
+    fn add(&mut self, component: &str, backend: Backend) -> String {
+        let wanted = backend_cluster(component);
+        let names = std::iter::once(wanted.clone()).chain((2..).map(|number| format!("{wanted}_{number}")));
+        for cluster in names {
+            let known = self.0.iter().find(|known| known.cluster == cluster);
+            match known {
+                Some(known) if *known == (Backend { cluster: cluster.clone(), ..backend.clone() }) => return cluster,
+                Some(_) => {}
+                None => {
+                    self.0.push(Backend { cluster: cluster.clone(), ..backend });
+                    return cluster;
+                }
+            }
+        }
+        // The names do not end.
+        wanted
+    }
+}
+
+/// Gives an application the components, subscriptions and traces that the resources have for it. What is wrong with
+/// them is told; [`judge`] tells the rest.
+pub fn assemble(
+    app: &mut App,
+    resources: &Resources,
+    configuration: Option<&Configuration>,
+    backends: &mut Backends,
+    problems: &Problems,
+) -> Places {
+    let mut places = Places::default();
+    let mut refused = Vec::new();
+    for component in resources.components.iter().filter(|it| it.is_for(&app.id, &app.namespace)) {
+        match convert(component, &app.id, backends, problems) {
+            Some(converted) => {
+                places.add_component(app.components.len(), component);
+                app.components.push(converted);
+            }
+            None => refused.push(component.name.as_str()),
+        }
+    }
+    let subscriptions = resources.subscriptions.iter().filter(|it| it.is_for(&app.id, &app.namespace));
+    // Without an address there is nothing to deliver to; only one that is named for this application means it.
+    let subscriptions = subscriptions.filter(|it| app.port.is_some() || it.is_scoped());
+    for subscription in subscriptions.filter(|it| !refused.contains(&it.spec.pubsubname.as_str())) {
+        places.add_subscription(app.subscriptions.len(), subscription);
+        app.subscriptions.push(subscription.spec.clone());
+    }
+    if let Some(configuration) = configuration {
+        places.set_configuration(configuration);
+        app.tracing = configuration.tracing.clone();
+    }
+    places
+}
+
+fn convert(
+    component: &Component,
+    app: &str,
+    backends: &mut Backends,
+    problems: &Problems,
+) -> Option<config::Component> {
+    let kind = &component.kind;
+    if !SUPPORTED.contains(&kind.value.as_str()) {
+        let known = SUPPORTED.join(", ");
+        let what = format!("{}: type {:?} is not supported; there are {known}", component.subject(), kind.value);
+        problems.add(&kind.place, what);
+        return None;
+    }
+    let (cluster, metadata) = if redis::is_redis(&kind.value) {
+        let split = redis::split(component, problems);
+        (Some(backends.add(&component.name, split.backend?)), split.rest)
+    } else {
+        (None, plain(component))
+    };
+    let metadata = metadata.into_iter().map(|(name, value)| {
+        let value = expand(component, &name, &value, app, problems);
+        (name, value)
+    });
+    Some(config::Component {
+        name: component.name.clone(),
+        kind: kind.value.clone(),
+        version: component.version.value.clone(),
+        cluster,
+        metadata: metadata.collect(),
+    })
+}
+
+fn plain(component: &Component) -> BTreeMap<String, String> {
+    let value = |source: &Source| match source {
+        Source::Plain(value) => value.clone(),
+        // Resolved when the files were read.
+        Source::Secret { .. } | Source::Environment(_) => String::new(),
+    };
+    component.metadata.iter().map(|item| (item.name.clone(), value(&item.value))).collect()
+}
+
+/// Puts the app id where `{appID}` stands. Dapr's other placeholders mean something in Kubernetes only, or new
+/// consumers at every start.
+fn expand(component: &Component, name: &str, value: &str, app: &str, problems: &Problems) -> String {
+    for placeholder in ["{uuid}", "{podName}", "{namespace}"] {
+        if value.contains(placeholder)
+            && let Some(item) = component.metadata.iter().find(|item| item.name == name)
+        {
+            let what = format!("{}: metadata {name} holds {placeholder}, which is not supported", component.subject());
+            problems.add(&item.place, what);
+        }
+    }
+    value.replace("{appID}", app)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+use super::*;
+use crate::bootstrap::{Admin, Proxy};
+use crate::problem::{Place, Problem};
+use crate::resources::read_text;
+use std::path::Path;
+use std::sync::Arc;
+use weft_core::config::Invoke;
+
+struct Assembled {
+    apps: Vec<App>,
+    backends: Vec<Backend>,
+    found: Vec<String>,
+}
+
+/// Assembles applications that all listen.
+fn assembled(text: &str, ids: &[&str]) -> Assembled {
+    let apps: Vec<App> = ids.iter().map(|id| App::new(id, 1, 2, Some(3))).collect();
+    assembled_for(text, apps)
+}
+
+fn assembled_for(text: &str, mut apps: Vec<App>) -> Assembled {
+    let problems = Problems::default();
+    let resources = read_text(text, &problems);
+    let mut backends = Backends::default();
+    let configuration = resources.configurations.first();
+    let places: Vec<Places> =
+        apps.iter_mut().map(|app| assemble(app, &resources, configuration, &mut backends, &problems)).collect();
+    let backends = backends.into_inner();
+    let (elsewhere, module) = (Invoke::default(), "weft.wasm".into());
+    let proxy =
+        Proxy { module, apps: apps.clone(), elsewhere, backends: backends.clone(), workers: 1, admin: Admin::Off };
+    let command_line = Place { file: Arc::from(Path::new("command line")), line: 0 };
+    for (app, places) in apps.iter().zip(&places) {
+        judge(&proxy.plugin(app), places, &command_line, &problems);
+    }
+    let found = problems.check(()).err().unwrap_or_default().iter().map(Problem::to_string).collect();
+    Assembled { apps, backends, found }
+}
+
+fn component(name: &str, kind: &str, rest: &str) -> String {
+    format!(
+        "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: {name}}}\nspec: {{type: {kind}{rest}}}\n"
+    )
+}
+
+fn subscription(name: &str, broker: &str, rest: &str) -> String {
+    format!(
+        "---\napiVersion: dapr.io/v1alpha1\nkind: Subscription\nmetadata: {{name: {name}}}\nspec: {{pubsubname: {broker}, topic: t, route: /r}}\n{rest}"
+    )
+}
+
+#[test]
+fn an_application_gets_what_its_scopes_let_it_have() {
+    let text = component("a", "state.in-memory", "")
+        + "scopes: [one]\n"
+        + &component("b", "pubsub.in-memory", "")
+        + &subscription("s", "b", "scopes: [two]\n");
+    let assembled = assembled(&text, &["one", "two"]);
+    assert_eq!(assembled.found, [""; 0]);
+    let names = |app: &App| app.components.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&assembled.apps[0]), names(&assembled.apps[1])),
+        (vec!["a".to_owned(), "b".to_owned()], vec!["b".to_owned()])
+    );
+    assert_eq!((assembled.apps[0].subscriptions.len(), assembled.apps[1].subscriptions.len()), (0, 1));
+}
+
+#[test]
+fn a_subscription_for_all_passes_an_application_by_that_does_not_listen() {
+    let text = component("b", "pubsub.in-memory", "") + &subscription("s", "b", "");
+    let assembled = assembled_for(&text, vec![App::new("mute", 1, 2, None)]);
+    assert_eq!((assembled.found, assembled.apps[0].subscriptions.len()), (Vec::new(), 0));
+    let named = component("b", "pubsub.in-memory", "") + &subscription("s", "b", "scopes: [mute]\n");
+    let found = assembled_for(&named, vec![App::new("mute", 1, 2, None)]).found;
+    assert!(found[0].contains("subscriptions need the application's address"), "{found:?}");
+}
+
+#[test]
+fn redis_components_have_a_cluster_each_and_share_it_among_applications() {
+    let redis = |name: &str, host: &str| {
+        component(name, "state.redis", &format!(", metadata: [{{name: redisHost, value: {host}}}]"))
+    };
+    let text = redis("a", "one") + "scopes: [x]\n" + &redis("a", "two") + "scopes: [y]\n" + &redis("b", "one");
+    let assembled = assembled(&text, &["x", "y"]);
+    assert_eq!(assembled.found, [""; 0]);
+    let clusters: Vec<_> = assembled.backends.iter().map(|it| (it.cluster.as_str(), it.host.as_str())).collect();
+    assert_eq!(clusters, [("weft_tcp_a", "one"), ("weft_tcp_b", "one"), ("weft_tcp_a_2", "two")]);
+    assert_eq!(assembled.apps[0].components[0].cluster.as_deref(), Some("weft_tcp_a"));
+    assert_eq!(assembled.apps[1].components[0].cluster.as_deref(), Some("weft_tcp_a_2"));
+}
+
+#[test]
+fn the_app_id_stands_where_a_component_asks_for_it() {
+    let text = component(
+        "p",
+        "pubsub.redis",
+        ", metadata: [{name: redisHost, value: r}, {name: consumerID, value: 'x-{appID}'}]",
+    );
+    assert_eq!(assembled(&text, &["one"]).apps[0].components[0].metadata["consumerID"], "x-one");
+    let text = text.replace("{appID}", "{uuid}");
+    assert_eq!(
+        assembled(&text, &["one"]).found,
+        ["r.yaml:5: Component \"p\": metadata consumerID holds {uuid}, which is not supported"]
+    );
+}
+
+#[test]
+fn what_the_filter_would_refuse_is_told_with_the_line_it_comes_from() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata: {name: c}
+spec:
+  tracing:
+    samplingRate: often
+"
+    .to_owned()
+        + &component("odd", "state.mongodb", "")
+        + &component("m", "state.in-memory", ", version: v2, metadata: [{name: size, value: 1}]")
+        + &component(
+            "r",
+            "state.redis",
+            "\n  , metadata: [{name: redisHost, value: h},\n  {name: ttlInSeconds, value: x}]",
+        )
+        + &component("m", "pubsub.in-memory", "")
+        + &subscription("lost", "nobody", "")
+        + &subscription("of-odd", "odd", "");
+    let found = assembled(&text, &["one", "two"]).found;
+    let wanted = [
+        "r.yaml:6: Configuration \"c\": tracing.samplingRate is \"often\"",
+        "r.yaml:11: Component \"odd\": type \"state.mongodb\" is not supported; there are ",
+        "r.yaml:16: Component \"m\": metadata.size ",
+        "r.yaml:16: Component \"m\": version ",
+        "r.yaml:23: Component \"r\": metadata.ttlInSeconds is not a whole number",
+        "r.yaml:27: Component \"m\": name is \"m\", as another component's name is",
+        "r.yaml:33: Subscription \"lost\": pubsubname names no component",
+    ];
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(found.starts_with(wanted), "{found}\n{wanted}");
+    }
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
+}
+
+#[test]
+fn what_comes_from_the_command_line_says_so() {
+    let found = assembled("", &["no.dots"]).found;
+    assert!(found[0].starts_with("command line: $.appId is \"no.dots\""), "{found:?}");
+}

@@ -1,0 +1,216 @@
+//! Redis components: the settings that say how the server is reached become an Envoy cluster; the others stay with the
+//! component.
+
+use crate::bootstrap::{Backend, Tls};
+use crate::problem::Problems;
+use crate::resources::{Component, Item, Source};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use weft_core::duration::parse_component_duration;
+
+const DEFAULT_PORT: u16 = 6379;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// About the connections of daprd's client. Weft has one per worker, with all commands on it.
+const TUNING: &[&str] = &[
+    "redisMaxRetries",
+    "redisMinRetryInterval",
+    "redisMaxRetryInterval",
+    "maxRetries",
+    "maxRetryBackoff",
+    "readTimeout",
+    "writeTimeout",
+    "poolSize",
+    "poolTimeout",
+    "minIdleConns",
+    "maxConnAge",
+    "idleTimeout",
+    "idleCheckFrequency",
+];
+
+/// Settings that must have this value, or be empty, and why.
+const ONLY: &[(&str, &str, &str)] = &[
+    ("redisType", "node", "this release speaks to a single server"),
+    ("failover", "false", "this release speaks to a single server"),
+    ("sentinelMasterName", "", "this release speaks to a single server"),
+    ("sentinelUsername", "", "this release speaks to a single server"),
+    ("sentinelPassword", "", "this release speaks to a single server"),
+    ("useEntraID", "false", "this release logs in by password"),
+];
+
+/// Whether a component's data is in a Redis.
+#[must_use]
+pub fn is_redis(kind: &str) -> bool {
+    kind.ends_with(".redis")
+}
+
+/// The server of a component, and the settings that are not about it.
+pub struct Split {
+    /// The server; its cluster has no name yet. Absent if it is not well described, which is told.
+    pub backend: Option<Backend>,
+    /// What the filter has to know.
+    pub rest: BTreeMap<String, String>,
+}
+
+/// Takes the settings apart.
+pub fn split(component: &Component, problems: &Problems) -> Split {
+    let reader = Reader { component, problems };
+    let backend = reader.backend();
+    reader.only_supported();
+    let mut rest = BTreeMap::new();
+    for item in &component.metadata {
+        if is_one_of(&item.name, TUNING) {
+            let why = "has no effect: a worker has one connection, with all commands on it";
+            problems.remark(&item.place, format!("{}: metadata {} {why}", component.subject(), item.name));
+        } else if !is_about_the_server(&item.name) {
+            rest.insert(item.name.clone(), value(item).to_owned());
+        }
+    }
+    Split { backend, rest }
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn is_about_the_server(name: &str) -> bool {
+    const OURS: &[&str] =
+        &["redisHost", "redisPort", "enableTLS", "insecureSkipTLSVerify", "clientCert", "clientKey", "dialTimeout"];
+    is_one_of(name, OURS) || ONLY.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
+}
+
+fn value(item: &Item) -> &str {
+    match &item.value {
+        Source::Plain(value) => value,
+        // Resolved when the files were read.
+        Source::Secret { .. } | Source::Environment(_) => "",
+    }
+}
+
+struct Reader<'a> {
+    component: &'a Component,
+    problems: &'a Problems,
+}
+
+impl<'a> Reader<'a> {
+    /// A setting that is not empty.
+    fn item(&self, name: &str) -> Option<&'a Item> {
+        self.component
+            .metadata
+            .iter()
+            .find(|item| item.name.eq_ignore_ascii_case(name) && !value(item).trim().is_empty())
+    }
+
+    fn refuse(&self, item: &Item, why: &str) {
+        let what = format!("{}: metadata {} {why}", self.component.subject(), item.name);
+        self.problems.add(&item.place, what);
+    }
+
+    fn backend(&self) -> Option<Backend> {
+        let port = self.port();
+        let timeout = self.timeout();
+        let tls = self.tls();
+        let Some(item) = self.item("redisHost") else {
+            let what = format!("{}: metadata redisHost is missing", self.component.subject());
+            self.problems.add(&self.component.kind.place, what);
+            return None;
+        };
+        let (host, of_host) = self.host(item)?;
+        if let (Some(one), Some(other)) = (of_host, port)
+            && one != other
+        {
+            self.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
+        }
+        let port = of_host.or(port).unwrap_or(DEFAULT_PORT);
+        Some(Backend { cluster: String::new(), host, port, tls, connect_timeout: timeout })
+    }
+
+    /// `host`, `host:port` or `[v6]:port`.
+    fn host(&self, item: &Item) -> Option<(String, Option<u16>)> {
+        let text = value(item).trim();
+        if text.contains(',') {
+            self.refuse(item, "names several servers; this release speaks to a single server");
+            return None;
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let port = match port.map(str::parse) {
+            None => None,
+            Some(Ok(port)) => Some(port),
+            Some(Err(_)) => {
+                self.refuse(item, &format!("is {text:?}, which is not <host>:<port>"));
+                return None;
+            }
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() {
+            self.refuse(item, &format!("is {text:?}, which is not <host>:<port>"));
+            return None;
+        }
+        Some((host.to_owned(), port))
+    }
+
+    fn port(&self) -> Option<u16> {
+        let item = self.item("redisPort")?;
+        let port = value(item).trim().parse().ok();
+        if port.is_none() {
+            self.refuse(item, "is not the number of a port");
+        }
+        port
+    }
+
+    fn timeout(&self) -> Duration {
+        let Some(item) = self.item("dialTimeout") else { return DEFAULT_TIMEOUT };
+        parse_component_duration(value(item).trim()).filter(|timeout| !timeout.is_zero()).unwrap_or_else(|| {
+            self.refuse(item, "is not a duration, such as \"5s\" or a number of milliseconds");
+            DEFAULT_TIMEOUT
+        })
+    }
+
+    fn tls(&self) -> Option<Tls> {
+        let enabled = self.flag("enableTLS");
+        let skip_verify = self.flag("insecureSkipTLSVerify");
+        let (certificate, key) = (self.item("clientCert"), self.item("clientKey"));
+        match (certificate, key) {
+            (Some(one), None) | (None, Some(one)) => self.refuse(one, "needs both clientCert and clientKey"),
+            _ => {}
+        }
+        let identity =
+            certificate.zip(key).map(|(certificate, key)| (value(certificate).to_owned(), value(key).to_owned()));
+        if !enabled {
+            let idle =
+                ["insecureSkipTLSVerify", "clientCert", "clientKey"].into_iter().filter_map(|name| self.item(name));
+            for item in idle.filter(|item| !value(item).eq_ignore_ascii_case("false")) {
+                self.refuse(item, "has no meaning without enableTLS");
+            }
+        }
+        enabled.then_some(Tls { skip_verify, identity })
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        let Some(item) = self.item(name) else { return false };
+        match value(item).trim().to_ascii_lowercase().as_str() {
+            "true" | "t" | "yes" | "y" | "on" | "1" => true,
+            "false" | "f" | "no" | "n" | "off" | "0" => false,
+            _ => {
+                self.refuse(item, "is not true or false");
+                false
+            }
+        }
+    }
+
+    fn only_supported(&self) {
+        for (name, supported, why) in ONLY {
+            if let Some(item) = self.item(name)
+                && !value(item).trim().eq_ignore_ascii_case(supported)
+            {
+                self.refuse(item, &format!("is not supported: {why}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use super::*;
+use crate::problem::Problem;
+use crate::resources::Resources;
+use crate::resources::read_text;
+
+fn split_of(metadata: &str) -> (Split, Vec<String>, Vec<String>) {
+    let items = metadata.lines().map(|line| format!("  - {{{line}}}\n")).collect::<String>();
+    let text = format!(
+        "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: s}}\nspec:\n  type: state.redis\n  metadata:\n{items}"
+    );
+    let problems = Problems::default();
+    let resources: Resources = read_text(&text, &problems);
+    let split = split(&resources.components[0], &problems);
+    let text = |list: Vec<Problem>| list.iter().map(Problem::to_string).collect();
+    (split, text(problems.check(()).err().unwrap_or_default()), text(problems.remarks()))
+}
+
+fn backend(metadata: &str) -> Backend {
+    let (split, found, _) = split_of(metadata);
+    assert_eq!(found, [""; 0]);
+    split.backend.unwrap()
+}
+
+fn faults(metadata: &str) -> Vec<String> {
+    split_of(metadata).1
+}
+
+#[test]
+fn the_server_is_told_apart_from_the_other_settings() {
+    let (split, found, _) =
+        split_of("name: redisHost, value: 'r:1'\nname: REDISPASSWORD, value: x\nname: dialTimeout, value: 250");
+    assert_eq!(found, [""; 0]);
+    let backend = split.backend.unwrap();
+    assert_eq!((backend.host.as_str(), backend.port, backend.tls), ("r", 1, None));
+    assert_eq!(backend.connect_timeout, Duration::from_millis(250));
+    assert_eq!(split.rest.into_iter().collect::<Vec<_>>(), [("REDISPASSWORD".to_owned(), "x".to_owned())]);
+}
+
+#[test]
+fn a_host_may_come_with_and_without_port() {
+    let of = |metadata: &str| {
+        let backend = backend(metadata);
+        (backend.host, backend.port)
+    };
+    assert_eq!(of("name: redisHost, value: redis"), ("redis".to_owned(), 6379));
+    assert_eq!(of("name: redisHost, value: redis\nname: redisPort, value: 7"), ("redis".to_owned(), 7));
+    assert_eq!(of("name: redisHost, value: '10.0.0.1:8'\nname: redisPort, value: 8"), ("10.0.0.1".to_owned(), 8));
+    assert_eq!(of("name: redisHost, value: '[::1]:9'"), ("::1".to_owned(), 9));
+    assert_eq!(of("name: redisHost, value: '::1'"), ("::1".to_owned(), 6379));
+}
+
+#[test]
+fn a_server_that_is_not_well_described_is_a_problem() {
+    assert_eq!(faults("name: redisDB, value: 1"), ["r.yaml:5: Component \"s\": metadata redisHost is missing"]);
+    let one = |metadata: &str, wanted: &str| {
+        assert_eq!(faults(metadata), [format!("r.yaml:7: Component \"s\": metadata {wanted}")])
+    };
+    one("name: redisHost, value: 'r:x'", "redisHost is \"r:x\", which is not <host>:<port>");
+    one("name: redisHost, value: ':1'", "redisHost is \":1\", which is not <host>:<port>");
+    one("name: redisHost, value: 'a:1,b:1'", "redisHost names several servers; this release speaks to a single server");
+    one(
+        "name: redisHost, value: 'r:1'\nname: redisPort, value: 2",
+        "redisHost has port 1, but redisPort is 2; keep one",
+    );
+    one(
+        "name: dialTimeout, value: soon\nname: redisHost, value: r",
+        "dialTimeout is not a duration, such as \"5s\" or a number of milliseconds",
+    );
+}
+
+#[test]
+fn tls_is_on_only_where_it_is_asked_for() {
+    let on = backend("name: redisHost, value: r\nname: enableTLS, value: true");
+    assert_eq!(on.tls, Some(Tls::default()));
+    let lax =
+        backend("name: redisHost, value: r\nname: enableTLS, value: yes\nname: insecureSkipTLSVerify, value: true");
+    assert!(lax.tls.unwrap().skip_verify);
+    let known = backend(
+        "name: redisHost, value: r\nname: enableTLS, value: 1\nname: clientCert, value: C\nname: clientKey, value: K",
+    );
+    assert_eq!(known.tls.unwrap().identity, Some(("C".to_owned(), "K".to_owned())));
+    assert_eq!(backend("name: redisHost, value: r\nname: enableTLS, value: false").tls, None);
+    assert_eq!(
+        faults("name: clientCert, value: C\nname: redisHost, value: r"),
+        [
+            "r.yaml:7: Component \"s\": metadata clientCert has no meaning without enableTLS",
+            "r.yaml:7: Component \"s\": metadata clientCert needs both clientCert and clientKey",
+        ]
+    );
+    assert_eq!(faults("name: enableTLS, value: maybe\nname: redisHost, value: r").len(), 1);
+}
+
+#[test]
+fn what_is_not_supported_is_refused_and_what_has_no_effect_is_remarked() {
+    let fine = "name: redisHost, value: r\nname: redisType, value: node\nname: failover, value: 'false'";
+    assert_eq!(faults(fine), [""; 0]);
+    let (_, found, remarks) =
+        split_of("name: redisType, value: cluster\nname: redisHost, value: r\nname: poolSize, value: 20");
+    assert_eq!(
+        found,
+        ["r.yaml:7: Component \"s\": metadata redisType is not supported: this release speaks to a single server"]
+    );
+    let why = "has no effect: a worker has one connection, with all commands on it";
+    assert_eq!(remarks, [format!("r.yaml:9: Component \"s\": metadata poolSize {why}")]);
+}

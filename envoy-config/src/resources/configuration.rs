@@ -1,0 +1,75 @@
+//! `kind: Configuration`.
+
+use super::{Head, head};
+use crate::problem::Place;
+use crate::yaml::Fields;
+use weft_core::config::Tracing;
+
+/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Configuration {
+    /// Its name.
+    pub name: String,
+    /// Its traces.
+    pub tracing: Tracing,
+    /// Where it is.
+    pub place: Place,
+    /// Where its sampling rate is.
+    pub sampling: Place,
+}
+
+/// Reads one; what is wrong with it is told.
+pub(super) fn read(mut fields: Fields<'_>) -> Option<Configuration> {
+    let Head { name, place, .. } = head(&mut fields, "Configuration");
+    let spec = fields.fields("spec");
+    fields.finish();
+    let mut configuration = Configuration { name, tracing: Tracing::default(), sampling: place.clone(), place };
+    let Some(mut spec) = spec else { return Some(configuration) };
+    if let Some(tracing) = spec.fields("tracing") {
+        read_tracing(tracing, &mut configuration);
+    }
+    refuse(&mut spec);
+    spec.finish();
+    Some(configuration)
+}
+
+fn read_tracing(mut fields: Fields<'_>, configuration: &mut Configuration) {
+    if let Some(rate) = fields.text("samplingRate") {
+        configuration.tracing.sampling_rate = rate.value;
+        configuration.sampling = rate.place;
+    }
+    fields.refuse("stdout", Some("false"), "Weft exports no spans; set up Envoy's own tracing");
+    fields.refuse("zipkin", None, "Weft exports no spans; set up Envoy's own tracing");
+    fields.refuse("otel", None, "Weft exports no spans; set up Envoy's own tracing");
+    fields.finish();
+}
+
+/// What the proxy or the mesh does in daprd's place, and what comes with a later release.
+fn refuse(spec: &mut Fields<'_>) {
+    if let Some(mut mtls) = spec.fields("mtls") {
+        mtls.refuse("enabled", Some("false"), "mutual TLS is the mesh's");
+        for detail in
+            ["allowedClockSkew", "workloadCertTTL", "sentryAddress", "controlPlaneTrustDomain", "tokenValidators"]
+        {
+            mtls.node(detail);
+        }
+        mtls.finish();
+    }
+    for name in ["metric", "metrics"] {
+        if let Some(mut metrics) = spec.fields(name) {
+            metrics.refuse("enabled", Some("true"), "the proxy's statistics are always there");
+            metrics.refuse("http", None, "use Envoy's statistics");
+            metrics.refuse("rules", None, "use Envoy's statistics");
+            metrics.refuse("latencyDistributionBuckets", None, "use Envoy's statistics");
+            metrics.refuse("recordErrorCodes", Some("false"), "use Envoy's statistics");
+            metrics.finish();
+        }
+    }
+    spec.refuse("httpPipeline", None, "use Envoy's filters");
+    spec.refuse("appHttpPipeline", None, "use Envoy's filters");
+    spec.refuse("nameResolution", None, "the proxy's clusters say where applications are");
+    spec.refuse("features", None, "they are daprd's");
+    for later in ["accessControl", "api", "secrets", "components", "logging", "wasm", "workflow"] {
+        spec.refuse(later, None, "not by this release; remove it");
+    }
+}

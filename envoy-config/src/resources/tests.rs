@@ -1,0 +1,307 @@
+use super::*;
+use crate::problem::Problem;
+use std::fs;
+
+/// Reads resources with an environment of one variable.
+fn read(text: &str) -> (Resources, Vec<String>) {
+    let problems = Problems::default();
+    let mut resources = Resources::default();
+    for document in yaml::read(&Arc::from(Path::new("r.yaml")), text, &problems) {
+        resources.add(&document, &problems);
+    }
+    let environment = |name: &str| (name == "PASSWORD").then(|| "from-env".to_owned());
+    secrets::resolve(&mut resources.components, &environment, &problems);
+    let found = problems.check(()).err().unwrap_or_default();
+    (resources, found.iter().map(Problem::to_string).collect())
+}
+
+fn faults(text: &str) -> Vec<String> {
+    read(text).1
+}
+
+fn component(spec: &str) -> String {
+    format!("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: store}}\n{spec}")
+}
+
+fn values(resources: &Resources) -> Vec<(&str, &str)> {
+    let metadata = &resources.components[0].metadata;
+    metadata
+        .iter()
+        .map(|item| match &item.value {
+            Source::Plain(value) => (item.name.as_str(), value.as_str()),
+            Source::Secret { .. } | Source::Environment(_) => panic!("not resolved"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_component_is_read_with_its_values_as_they_were_written() {
+    let text = component(
+        "spec:
+  type: state.redis
+  version: v1
+  ignoreErrors: true
+  initTimeout: 5s
+  metadata:
+  - {name: redisHost, value: \"localhost:6379\"}
+  - {name: redisDB, value: 0}
+  - {name: ttlInSeconds, value: 1e3}
+  - name: actorStateStore
+    value: true
+  - name: empty
+scopes: [a, b]
+",
+    );
+    let (resources, found) = read(&text);
+    assert_eq!(found, [""; 0]);
+    let component = &resources.components[0];
+    assert_eq!((component.name.as_str(), component.kind.value.as_str()), ("store", "state.redis"));
+    let wanted = [
+        ("redisHost", "localhost:6379"),
+        ("redisDB", "0"),
+        ("ttlInSeconds", "1e3"),
+        ("actorStateStore", "true"),
+        ("empty", ""),
+    ];
+    assert_eq!(values(&resources), wanted);
+    assert!(component.is_for("a", "default") && !component.is_for("c", "default"));
+}
+
+#[test]
+fn a_resource_of_another_namespace_is_not_seen() {
+    let text = component("spec: {type: state.in-memory}\n").replace("{name: store}", "{name: store, namespace: shop}");
+    let component = read(&text).0.components.remove(0);
+    assert!(component.is_for("any", "shop") && !component.is_for("any", "default"));
+}
+
+#[test]
+fn several_documents_of_any_kind_may_be_in_one_file() {
+    let text = [
+        component("spec: {type: pubsub.in-memory}\n"),
+        "apiVersion: dapr.io/v1alpha1\nkind: Subscription\nmetadata: {name: one}
+spec: {pubsubname: p, topic: t, route: /r, deadLetterTopic: dead, metadata: {rawPayload: true}}\n"
+            .to_owned(),
+        "apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata: {name: two}
+spec:
+  pubsubname: p
+  topic: t
+  routes: {rules: [{match: '', path: /a}], default: /b}
+  bulkSubscribe: {enabled: false}
+scopes: [a]\n"
+            .to_owned(),
+        "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\nspec: {tracing: {samplingRate: 0.50}}\n".to_owned(),
+    ]
+    .join("---\n");
+    let (resources, found) = read(&text);
+    assert_eq!(found, [""; 0]);
+    let [one, two] = resources.subscriptions.as_slice() else { panic!() };
+    assert_eq!(one.spec.routes.default.as_deref(), Some("/r"));
+    assert_eq!(one.spec.dead_letter_topic.as_deref(), Some("dead"));
+    assert_eq!(one.spec.metadata["rawPayload"], "true");
+    assert_eq!(two.spec.routes.rules[0].path, "/a");
+    assert!(two.is_for("a", "default") && !two.is_for("b", "default") && one.is_for("b", "default"));
+    assert_eq!(resources.configurations[0].tracing.sampling_rate, "0.50");
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_file_line_and_name() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: store, colour: red}
+spec:
+  version: v1
+  ignoreErrors: perhaps
+  metadata:
+  - value: x
+  - {name: a, value: {b: c}}
+  - {name: both, value: x, envRef: PASSWORD}
+  extra: 1
+---
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: r}
+---
+apiVersion: dapr.io/v9
+kind: Subscription
+---
+kind: Component
+---
+- a list
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: sub}
+spec:
+  pubsubname: p
+  topic: ''
+  routes:
+    rules:
+    - {match: event.type == \"x\", path: /x}
+  bulkSubscribe: {enabled: true}
+";
+    let wanted = [
+        "r.yaml:3: Component: metadata.colour is not known; there may be name, namespace, labels, annotations, \
+         creationTimestamp, uid, resourceVersion, generation",
+        "r.yaml:5: Component \"store\": spec.type is missing",
+        "r.yaml:6: Component \"store\": spec.ignoreErrors is \"perhaps\", which is not true or false",
+        "r.yaml:8: Component \"store\": spec.metadata[0].name is missing",
+        "r.yaml:9: Component \"store\": spec.metadata[1].value is a mapping where a single value should be",
+        "r.yaml:10: Component \"store\": spec.metadata[2].value stands beside another source of the value; keep one",
+        "r.yaml:11: Component \"store\": spec.extra is not known; there may be type, version, ignoreErrors, \
+         initTimeout, metadata",
+        "r.yaml:14: kind \"Resiliency\" is not supported; Component, Subscription and Configuration are",
+        "r.yaml:17: apiVersion \"dapr.io/v9\" of Subscription is not supported",
+        "r.yaml:20: the document: apiVersion is missing",
+        "r.yaml:22: the document is a list where a mapping should be",
+        "r.yaml:29: Subscription \"sub\": spec.topic is empty",
+        "r.yaml:32: Subscription \"sub\": spec.routes.rules[0].match is not supported: this release has no conditions; \
+         use one path for the topic",
+        "r.yaml:33: Subscription \"sub\": spec.bulkSubscribe.enabled is not supported: events come one by one; remove it",
+    ];
+    assert_eq!(faults(text), wanted);
+}
+
+#[test]
+fn a_configuration_is_taken_if_what_is_not_supported_is_off() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata: {name: c}
+spec:
+  tracing: {samplingRate: '1', stdout: false}
+  mtls: {enabled: false, workloadCertTTL: 24h}
+  metrics: {enabled: true}
+  features: []
+";
+    assert_eq!(faults(text), [""; 0]);
+}
+
+#[test]
+fn what_a_configuration_asks_for_in_vain_is_refused_by_name() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata: {name: c}
+spec:
+  tracing: {zipkin: {endpointAddress: 'http://z'}}
+  mtls: {enabled: true}
+  httpPipeline: {handlers: [{name: n, type: middleware.http.x}]}
+  accessControl: {defaultAction: deny}
+";
+    let found = faults(text);
+    let names = ["5: Configuration \"c\": spec.tracing.zipkin", "6: Configuration \"c\": spec.mtls.enabled"];
+    let more = ["7: Configuration \"c\": spec.httpPipeline", "8: Configuration \"c\": spec.accessControl"];
+    for (found, wanted) in found.iter().zip(names.into_iter().chain(more)) {
+        assert!(found.starts_with(&format!("r.yaml:{wanted} is not supported: ")), "{found}");
+    }
+    assert_eq!(found.len(), 4);
+}
+
+const ENVIRONMENT_STORE: &str =
+    "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: env}\nspec: {type: secretstores.local.env}\n";
+
+#[test]
+fn secrets_come_from_the_environment() {
+    let text = component(
+        "spec:
+  type: state.redis
+  metadata:
+  - {name: one, envRef: PASSWORD}
+  - {name: two, secretKeyRef: {name: PASSWORD, key: PASSWORD}}
+auth: {secretStore: env}
+",
+    ) + ENVIRONMENT_STORE;
+    let (resources, found) = read(&text);
+    assert_eq!(found, [""; 0]);
+    assert_eq!(values(&resources), [("one", "from-env"), ("two", "from-env")]);
+    assert_eq!(resources.components.len(), 1, "the store itself is no component of the proxy");
+}
+
+#[test]
+fn secrets_come_from_a_file_flat_or_with_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.json");
+    fs::write(&file, r#"{"redis": {"password": "deep", "port": 6379}, "plain": "p"}"#).unwrap();
+    let store = |more: &str| {
+        format!(
+            "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: file}}\nspec:
+  type: secretstores.local.file\n  metadata:\n  - {{name: secretsFile, value: {:?}}}\n{more}",
+            file.display().to_string()
+        )
+    };
+    let user = |name: &str, key: &str| {
+        component(&format!(
+            "spec:\n  type: state.redis\n  metadata:\n  - {{name: x, secretKeyRef: {{name: {name}, key: {key}}}}}\nauth: {{secretStore: file}}\n"
+        ))
+    };
+    let (flat, nested) = (store(""), store("  - {name: multiValued, value: 'true'}\n"));
+    let (resources, found) = read(&(user("redis:password", "redis:password") + &flat));
+    assert_eq!((values(&resources), found), (vec![("x", "deep")], Vec::new()));
+    let (resources, found) = read(&(user("redis", "port") + &nested));
+    assert_eq!((values(&resources), found), (vec![("x", "6379")], Vec::new()));
+    let dots = store("  - {name: nestedSeparator, value: .}\n");
+    assert_eq!(values(&read(&(user("redis.password", "redis.password") + &dots)).0), [("x", "deep")]);
+    let why = faults(&(user("other", "other") + &flat)).remove(0);
+    assert_eq!(why, "r.yaml:7: metadata x: there is no secret \"other\"");
+    let why = faults(&(user("redis", "user") + &nested)).remove(0);
+    assert_eq!(why, "r.yaml:7: metadata x: the secret \"redis\" has no key \"user\"");
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_is_told_and_never_shown() {
+    let user = |auth: &str| {
+        component(&format!(
+            "spec:\n  type: state.redis\n  metadata:\n  - {{name: x, secretKeyRef: {{name: NONE}}}}\n  - {{name: y, envRef: NONE}}\n{auth}"
+        ))
+    };
+    assert_eq!(
+        faults(&user("")),
+        [
+            "r.yaml:7: metadata x: auth.secretStore has to name the secret store",
+            "r.yaml:8: metadata y: there is no environment variable NONE"
+        ]
+    );
+    assert_eq!(
+        faults(&user("auth: {secretStore: kubernetes}\n"))[0],
+        "r.yaml:7: metadata x: auth.secretStore \"kubernetes\" is no secretstores.local.env and no \
+         secretstores.local.file among the components"
+    );
+    assert_eq!(
+        faults(&(user("auth: {secretStore: env}\n") + ENVIRONMENT_STORE))[0],
+        "r.yaml:7: metadata x: there is no environment variable NONE"
+    );
+    let (resources, _) =
+        read(&component("spec: {type: state.redis, metadata: [{name: redisPassword, value: hunter2}]}\n"));
+    assert!(!format!("{resources:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_secret_store_for_nobody_is_refused() {
+    let text = ENVIRONMENT_STORE.trim_start_matches("---\n");
+    assert_eq!(
+        faults(text),
+        ["r.yaml:3: Component \"env\": serves no component; the secrets API is not supported by this release"]
+    );
+    let vault = text.replace("local.env", "hashicorp.vault");
+    assert!(faults(&vault).iter().any(|it| it.contains("type \"secretstores.hashicorp.vault\" is not supported")));
+}
+
+#[test]
+fn a_folder_gives_its_yaml_files_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = component("spec: {type: state.in-memory}\n");
+    for (name, text) in [("b.yml", &text), ("a.yaml", &text.replace("store", "first")), ("c.txt", &"x".to_owned())] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::create_dir(folder.path().join("d.yaml")).unwrap();
+    let problems = Problems::default();
+    let resources = Resources::read(&[folder.path().to_path_buf()], &problems);
+    assert_eq!(problems.check(()), Ok(()));
+    assert_eq!(resources.components.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["first", "store"]);
+}
+
+#[test]
+fn a_path_that_is_not_there_is_a_problem() {
+    let problems = Problems::default();
+    let _none = Resources::read(&["/nowhere/components".into()], &problems);
+    let found = problems.check(()).unwrap_err();
+    assert!(found[0].to_string().starts_with("/nowhere/components: cannot be read: "), "{found:?}");
+}
