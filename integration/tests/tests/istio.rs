@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
+use std::time::Duration;
 use weft_tests::app::{Reply, TestApp};
 use weft_tests::client::{self, Call};
 use weft_tests::dapr;
@@ -30,8 +31,7 @@ impl Mesh {
         let (orders, warehouse, ledger) = (TestApp::start(), TestApp::start(), TestApp::start());
         let redis = Redis::start();
         let [mesh, one_app] = envoy_filters();
-        let other_app: Value =
-            serde_json::from_str(&one_app.to_string().replace("orders", "warehouse")).expect("JSON still");
+        let other_app = replaced(&one_app, "orders", "warehouse");
         let services = |inbound: u16| {
             [
                 Service::new("warehouse", 8080, inbound),
@@ -59,6 +59,13 @@ fn envoy_filters() -> [Value; 2] {
     let mut all = yaml::documents("istio-samples/weft.yaml");
     all.retain(|it| it["kind"] == "EnvoyFilter");
     all.try_into().expect("the sample has two EnvoyFilters")
+}
+
+/// The same with another text in its place.
+fn replaced(resource: &Value, text: &str, fresh: &str) -> Value {
+    let written = resource.to_string();
+    assert!(written.contains(text), "the sample has no {text}");
+    serde_json::from_str(&written.replace(text, fresh)).expect("JSON still")
 }
 
 #[test]
@@ -132,4 +139,29 @@ fn state_lies_in_redis(mesh: &Mesh) {
 fn the_grpc_port_leads_to_the_same_filter(mesh: &Mesh) {
     let answer = client::get(&mesh.caller.grpc(), "/v1.0/metadata").send().expect(200);
     assert_eq!(answer.json()["id"], "orders");
+}
+
+#[test]
+fn the_sample_ends_held_requests_by_its_own_timer_but_never_a_call() {
+    // Takes connections, and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let warehouse = TestApp::start();
+    let orders = TestApp::start();
+    let [mesh, app] = envoy_filters();
+    let services = [
+        Service::new("warehouse", 8080, warehouse.port()),
+        Service::new("ledger", 80, warehouse.port()),
+        Service::new("redis", 6379, silent.local_addr().unwrap().port()),
+    ];
+    // Shorter than the filter's own patience with Redis.
+    let sidecar = Sidecar::new(orders.port(), &services).with(&replaced(&mesh, "15s", "0.5s")).with(&app);
+    let envoy = sidecar.start(WORKERS);
+    for host in ["127.0.0.1:3500", "localhost"] {
+        let answer = client::get(&sidecar.http(), "/v1.0/state/statestore/o-1").header("host", host).send();
+        let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
+        assert_eq!(body["message"], "the request was not answered in time");
+    }
+    warehouse.on("/slow", Reply::status(200).after(Duration::from_secs(2)));
+    client::get(&sidecar.http(), "/v1.0/invoke/warehouse/method/slow").send().expect(200);
+    envoy.stop();
 }
