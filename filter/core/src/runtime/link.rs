@@ -475,7 +475,13 @@ impl<C: Codec> TcpEvents for Shared<C> {
     }
 
     fn closed(&self, status: u32) {
-        self.lost(&format!("closed with status {status}"), Duration::ZERO);
+        let was_opening = matches!(self.inner.borrow().state, State::Opening { .. });
+        let reason = if was_opening {
+            "the proxy could not connect; look at host, port and TLS of that cluster".to_owned()
+        } else {
+            format!("closed with status {status}")
+        };
+        self.lost(&reason, Duration::ZERO);
     }
 }
 
