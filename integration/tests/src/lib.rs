@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod app;
+pub mod certificates;
 pub mod client;
 pub mod dapr;
 pub mod env;

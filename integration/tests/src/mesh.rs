@@ -4,15 +4,15 @@ use crate::app::TestApp;
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
 use crate::raw::Raw;
-use crate::redis::Redis;
+use crate::redis::{Redis, TlsPort};
 use crate::{env, ports, wait};
 use hyper::Method;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
-use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
+use weft::bootstrap::{Admin, App, Backend, Proxy, Tls, backend_cluster};
 use weft_core::config::{Invoke, Limits, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -98,7 +98,9 @@ impl Builder {
     pub fn redis_component(mut self, name: &str, kind: &str, metadata: Value) -> Self {
         let mut component = json!({"name": name, "type": kind, "version": "v1", "metadata": metadata});
         component["cluster"] = json!(backend_cluster(name));
-        if let Some(password) = self.redis.as_ref().and_then(Redis::password) {
+        if let (Some(password), None) =
+            (self.redis.as_ref().and_then(Redis::password), component["metadata"].get("redisPassword"))
+        {
             component["metadata"]["redisPassword"] = json!(password);
         }
         self.components.push(component);
@@ -145,6 +147,9 @@ impl Builder {
         let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = self.proxy(&apps).bootstrap();
+        if let Some(tls) = self.redis.as_ref().and_then(Redis::tls) {
+            trust(&mut config, &tls.certificates.authority);
+        }
         if self.listeners_in_file {
             listeners_to_file(&mut config, &folder);
         }
@@ -155,13 +160,14 @@ impl Builder {
     }
 
     fn proxy(&self, apps: &[MeshApp]) -> Proxy {
-        let redis = self.redis.as_ref().map(Redis::port);
         let clusters = self.components.iter().filter_map(|it| it["cluster"].as_str());
         Proxy {
             module: self.module.clone(),
             apps: self.apps.iter().zip(apps).map(|(spec, app)| self.served(spec, app)).collect(),
             elsewhere: Invoke::default(),
-            backends: clusters.map(|it| backend(it, redis.expect("a Redis for the component"))).collect(),
+            backends: clusters
+                .map(|it| redis_backend(it, self.redis.as_ref().expect("a Redis for the component")))
+                .collect(),
             workers: self.workers,
             admin: Admin::Off,
         }
@@ -201,6 +207,23 @@ pub fn read_plugin(json: &Value) -> PluginConfig {
 pub fn backend(cluster: &str, port: u16) -> Backend {
     let connect_timeout = Duration::from_secs(2);
     Backend { cluster: cluster.to_owned(), host: "127.0.0.1".to_owned(), port, tls: None, connect_timeout }
+}
+
+fn redis_backend(cluster: &str, redis: &Redis) -> Backend {
+    let Some(TlsPort { port, certificates }) = redis.tls() else { return backend(cluster, redis.port()) };
+    let tls = Some(Tls { skip_verify: false, identity: Some(certificates.client.clone()) });
+    Backend { tls, ..backend(cluster, *port) }
+}
+
+/// Makes the proxy trust a test's authority in place of the machine's.
+fn trust(config: &mut Value, authority: &Path) {
+    for cluster in config["static_resources"]["clusters"].as_array_mut().expect("a list of clusters") {
+        let context = "/transport_socket/typed_config/common_tls_context/validation_context";
+        if let Some(validation) = cluster.pointer_mut(context).and_then(Value::as_object_mut) {
+            validation.remove("system_root_certs");
+            validation.insert("trusted_ca".to_owned(), json!({"filename": authority}));
+        }
+    }
 }
 
 fn listeners_to_file(config: &mut Value, folder: &TempDir) {

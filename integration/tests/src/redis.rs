@@ -1,6 +1,8 @@
 //! A real Redis server, alone for one test or shared by some.
 
+use crate::certificates::Certificates;
 use crate::{env, ports, wait};
+use redis::IntoConnectionInfo as _;
 use std::collections::HashMap;
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +16,19 @@ pub struct RedisOptions {
     pub durable: bool,
     /// What clients have to present.
     pub password: Option<String>,
+    /// More users, in the words of `ACL SETUSER`: name, then rules.
+    pub users: Vec<String>,
+    /// Serves TLS on a port of its own, to clients that have a certificate.
+    pub tls: bool,
+}
+
+/// How a server is reached over TLS.
+#[derive(Debug)]
+pub struct TlsPort {
+    /// The port, on 127.0.0.1.
+    pub port: u16,
+    /// The server's and a client's certificates.
+    pub certificates: Certificates,
 }
 
 pub use redis::Value;
@@ -33,6 +48,7 @@ pub struct Redis {
     options: RedisOptions,
     port: u16,
     folder: TempDir,
+    tls: Option<TlsPort>,
     process: Option<Child>,
 }
 
@@ -47,7 +63,9 @@ impl Redis {
     #[must_use]
     pub fn with(options: RedisOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut redis = Self { options, port: ports::free(), folder, process: None };
+        let secure = || TlsPort { port: ports::free(), certificates: Certificates::make(folder.path()) };
+        let tls = options.tls.then(secure);
+        let mut redis = Self { options, port: ports::free(), folder, tls, process: None };
         redis.restart();
         redis
     }
@@ -64,6 +82,12 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// How it is reached over TLS, if it is.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsPort> {
+        self.tls.as_ref()
+    }
+
     /// What clients have to present.
     #[must_use]
     pub fn password(&self) -> Option<&str> {
@@ -76,6 +100,22 @@ impl Redis {
             process.kill().expect("the server can be killed");
             process.wait().expect("the server ends");
         }
+    }
+
+    /// Lets the server take connections and bytes but do nothing, until [`Redis::thaw`].
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets the server go on with what it has received.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().expect("the server runs").id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} can be sent to the server");
     }
 
     /// Starts the server again on its port and waits until it has loaded its data.
@@ -94,6 +134,14 @@ impl Redis {
         if let Some(password) = &self.options.password {
             command.args(["--requirepass", password]);
         }
+        for user in &self.options.users {
+            command.arg("--user").args(user.split(' '));
+        }
+        if let Some(TlsPort { port, certificates }) = &self.tls {
+            command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "yes", "--tls-ca-cert-file"]);
+            command.arg(&certificates.authority).arg("--tls-cert-file").arg(&certificates.server);
+            command.arg("--tls-key-file").arg(&certificates.server_key);
+        }
         self.process = Some(command.spawn().expect("redis-server can be started"));
         wait::until_true("Redis answers PING", || self.ping());
     }
@@ -109,8 +157,12 @@ impl Redis {
     }
 
     fn connect(&self) -> redis::RedisResult<redis::Connection> {
-        let secret = self.options.password.as_ref().map_or(String::new(), |it| format!(":{it}@"));
-        let client = redis::Client::open(format!("redis://{secret}127.0.0.1:{}/", self.port))?;
+        let mut login = redis::RedisConnectionInfo::default();
+        if let Some(password) = &self.options.password {
+            login = login.set_password(password);
+        }
+        let address = format!("redis://127.0.0.1:{}/", self.port).into_connection_info()?;
+        let client = redis::Client::open(address.set_redis_settings(login))?;
         let connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
         connection.set_read_timeout(Some(wait::SOON))?;
         Ok(connection)

@@ -80,7 +80,8 @@ fn the_test_can_drive_both_bodies_of_a_request() {
 
 #[test]
 fn a_durable_redis_that_was_killed_comes_back_with_its_data() {
-    let mut redis = Redis::with(RedisOptions { durable: true, password: Some("secret".to_owned()) });
+    let mut redis =
+        Redis::with(RedisOptions { durable: true, password: Some("secret".to_owned()), ..RedisOptions::default() });
     redis.client().run::<()>(&["SET", "a", "1"]);
     redis.kill();
     redis.restart();

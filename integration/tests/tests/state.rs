@@ -9,6 +9,8 @@ use weft_tests::mesh::{Mesh, MeshApp};
 use weft_tests::redis::Redis;
 use weft_tests::shared::Meshes;
 
+#[path = "state/access.rs"]
+mod access;
 #[path = "state/bulk.rs"]
 mod bulk;
 #[path = "state/contention.rs"]
@@ -23,6 +25,8 @@ mod layout;
 mod limits;
 #[path = "state/malformed.rs"]
 mod malformed;
+#[path = "state/outage.rs"]
+mod outage;
 #[path = "state/prefix.rs"]
 mod prefix;
 #[path = "state/transaction.rs"]

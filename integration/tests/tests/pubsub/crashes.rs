@@ -116,7 +116,7 @@ fn what_a_killed_proxy_was_delivering_is_delivered_by_the_next() {
 
 #[test]
 fn no_event_that_redis_took_is_lost_when_redis_is_killed_under_load() {
-    let durable = || Redis::with(RedisOptions { durable: true, password: None });
+    let durable = || Redis::with(RedisOptions { durable: true, ..RedisOptions::default() });
     let builder = || Mesh::builder().redis(durable()).app("orders").app("sink").subscribes(flooded(&["pubsub"]));
     on_one_and_four_workers(builder, |mesh| {
         let sink = &mesh.app("sink").server;

@@ -1,0 +1,132 @@
+//! Redis is away, or does not answer.
+
+use super::Store;
+use serde_json::{Value, json};
+use weft_tests::client::{Answer, Call};
+use weft_tests::dapr;
+use weft_tests::mesh::Mesh;
+use weft_tests::redis::{Redis, RedisOptions};
+use weft_tests::wait;
+
+fn mesh(workers: u32) -> Mesh {
+    let redis = Redis::with(RedisOptions { durable: true, ..RedisOptions::default() });
+    Mesh::builder().workers(workers).redis(redis).app("orders").start()
+}
+
+fn statestore(mesh: &Mesh) -> Store<'_> {
+    Store { mesh, name: "statestore" }
+}
+
+fn message(body: &Value) -> &str {
+    body["message"].as_str().unwrap()
+}
+
+/// Commands that left for a backend.
+fn commands(mesh: &Mesh) -> u64 {
+    mesh.envoy.admin().stat("wasmcustom.weft.link.commands")
+}
+
+/// Sends a request, does something when its command is on the way to Redis, and gives the answer.
+fn while_under_way(mesh: &Mesh, call: Call, meanwhile: impl FnOnce()) -> Answer {
+    let before = commands(mesh);
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| call.send());
+        wait::until_true("the command has left", || commands(mesh) > before);
+        meanwhile();
+        answer.join().expect("an answer")
+    })
+}
+
+fn writes(store: &Store<'_>, key: &str) -> [(Call, &'static str); 3] {
+    let operations = json!({"operations": [{"operation": "upsert", "request": {"key": key, "value": 2}}]});
+    [
+        (store.saving(&json!([{"key": key, "value": 1}])), "ERR_STATE_SAVE"),
+        (store.app().post(&store.path("transaction")).json(&operations), "ERR_STATE_TRANSACTION"),
+        (store.app().delete(&store.path(key)), "ERR_STATE_DELETE"),
+    ]
+}
+
+#[test]
+fn without_redis_nothing_is_said_to_be_done_or_unknown_and_all_is_well_when_it_is_back() {
+    for workers in [1, 4] {
+        let mesh = mesh(workers);
+        let store = statestore(&mesh);
+        store.put("k", &json!("kept"));
+        mesh.redis().kill();
+        let says_why = |body: &Value| {
+            assert!(
+                message(body).contains("no connection to weft_tcp_statestore: the proxy could not connect"),
+                "{body}"
+            );
+            assert!(!message(body).contains("unknown"), "{body}");
+        };
+        says_why(&dapr::error(&store.get("k"), 500, "ERR_STATE_GET"));
+        for (call, code) in writes(&store, "k") {
+            says_why(&dapr::error(&call.send(), 500, code));
+        }
+        let entries = store.bulk(&json!({"keys": ["k"]})).expect(200).json();
+        assert!(entries[0]["error"].as_str().unwrap().contains("no connection"), "{entries}");
+        mesh.redis().restart();
+        wait::until_true("the store is back", || store.get("k").status == 200);
+        assert_eq!(store.value("k").as_deref(), Some("\"kept\""));
+    }
+}
+
+#[test]
+fn a_write_under_way_when_redis_dies_has_an_unknown_outcome_and_is_not_sent_again() {
+    let mesh = mesh(1);
+    let store = statestore(&mesh);
+    for (call, code) in writes(&store, "k") {
+        store.put("k", &json!("before"));
+        mesh.redis().freeze();
+        let answer = while_under_way(&mesh, call, || {
+            mesh.redis().kill();
+            mesh.redis().restart();
+        });
+        let body = dapr::error(&answer, 500, code);
+        assert!(message(&body).contains("the outcome is unknown, the write may or may not have been done"), "{body}");
+        // The dead Redis had not read the command.
+        wait::until_true("the store is back", || store.get("k").status == 200);
+        assert_eq!(store.value("k").as_deref(), Some("\"before\""));
+    }
+}
+
+#[test]
+fn a_read_under_way_when_redis_dies_is_asked_once_more() {
+    let mesh = mesh(1);
+    let store = statestore(&mesh);
+    store.put("k", &json!("kept"));
+    mesh.redis().freeze();
+    let answer = while_under_way(&mesh, store.app().get(&store.path("k")), || {
+        mesh.redis().kill();
+        mesh.redis().restart();
+    });
+    assert_eq!(answer.expect(200).text(), "\"kept\"");
+}
+
+#[test]
+fn a_redis_that_does_not_answer_leaves_a_write_unknown_which_it_may_still_do() {
+    let mesh = mesh(1);
+    let store = statestore(&mesh);
+    store.put("k", &json!("before"));
+    mesh.redis().freeze();
+    let answer = store.save(&json!([{"key": "k", "value": "after"}]));
+    let body = dapr::error(&answer, 500, "ERR_STATE_SAVE");
+    assert!(message(&body).contains("the outcome is unknown") && message(&body).contains("no reply in time"), "{body}");
+    mesh.redis().thaw();
+    wait::until_true("the write is done after all", || store.value("k").as_deref() == Some("\"after\""));
+}
+
+#[test]
+fn one_slow_store_does_not_hold_up_another() {
+    let mesh = Mesh::builder().redis(Redis::start()).in_memory().app("orders").start();
+    mesh.redis().freeze();
+    let call = statestore(&mesh).app().get(&statestore(&mesh).path("k"));
+    let memory = Store { mesh: &mesh, name: "memory" };
+    let answer = while_under_way(&mesh, call, || {
+        memory.put("k", &json!(1));
+        assert_eq!(memory.value("k").as_deref(), Some("1"));
+        mesh.redis().thaw();
+    });
+    dapr::no_content(&answer);
+}
