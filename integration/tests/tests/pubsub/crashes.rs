@@ -69,9 +69,12 @@ fn an_application_that_starts_late_or_names_other_topics_after_a_restart_is_hear
     publish("a");
     let _ = late.wait_for("/a", 1);
     late.crash();
+    let before = mesh.envoy.admin().stat("cluster.weft_app_late.upstream_cx_connect_fail");
     late.subscribes(&json!([{"pubsubname": "membus", "topic": "b", "route": "/b"}]));
-    // What shows the proxy that the application was away.
+    // What shows the proxy that the application is away.
     publish("a");
+    let refused = || mesh.envoy.admin().stat("cluster.weft_app_late.upstream_cx_connect_fail") > before;
+    wait::until_true("a delivery is tried", refused);
     late.resume();
     wait::until_true("an event of the new topic comes", || {
         publish("b");
