@@ -143,12 +143,12 @@ fn what_was_published_before_the_first_subscription_is_delivered() {
         let event = json!({"id": number.to_string()}).to_string();
         client.run::<String>(&["XADD", "early", "*", "data", &event, "metadata", "{}"]);
     }
-    let mesh = Mesh::builder()
-        .redis(redis)
-        .app("orders")
-        .subscribes(json!([{"pubsubname": "pubsub", "topic": "early", "route": "/early"}]))
-        .start();
-    mesh.app("orders").server.on("/early", Reply::status(200));
+    // It listens after it knows its route: the events are there from the first moment on.
+    let mesh = Mesh::builder().redis(redis).dead_app("orders").start();
+    let server = &mesh.app("orders").server;
+    server.on("/early", Reply::status(200));
+    server.subscribes(&json!([{"pubsubname": "pubsub", "topic": "early", "route": "/early"}]));
+    server.resume();
     let mut seen: Vec<String> =
         mesh.app("orders").server.wait_for("/early", 3).iter().map(|it| it.json()["id"].to_string()).collect();
     seen.sort();
