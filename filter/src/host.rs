@@ -7,8 +7,7 @@
 use crate::convert;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 use weft_core::host::{
     CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
@@ -21,7 +20,7 @@ thread_local! {
     /// The context whose callback runs now; what `set_effective_context` must be set back to.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
     /// Counters by number, made once per VM.
-    static METRICS: RefCell<HashMap<Metric, u32>> = RefCell::default();
+    static METRICS: [Cell<Option<u32>>; Metric::ALL.len()] = const { [const { Cell::new(None) }; Metric::ALL.len()] };
 }
 
 /// The gRPC service name of a link; the path of its request is `/weft.tcp/<cluster>`.
@@ -84,14 +83,14 @@ impl Host for Proxy {
     }
 
     fn count(&self, metric: Metric, by: u32) {
-        let id = METRICS.with(|metrics| match metrics.borrow().get(&metric) {
-            Some(id) => Some(*id),
-            None => hostcalls::define_metric(MetricType::Counter, metric.name()).ok(),
+        let define = || hostcalls::define_metric(MetricType::Counter, metric.name()).ok();
+        METRICS.with(|metrics| {
+            let Some(slot) = metrics.get(metric as usize) else { return };
+            slot.set(slot.get().or_else(define));
+            if let Some(id) = slot.get() {
+                let _ = hostcalls::increment_metric(id, i64::from(by));
+            }
         });
-        if let Some(id) = id {
-            METRICS.with(|metrics| metrics.borrow_mut().insert(metric, id));
-            let _ = hostcalls::increment_metric(id, i64::from(by));
-        }
     }
 
     fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError> {

@@ -106,7 +106,8 @@ impl App {
         self.runtime
             .log(LogLevel::Info, format_args!("component=filter app={} what=\"configured\"", self.config.app_id));
         self.runtime.spawn(Box::pin(async move {
-            if is_worker(app.runtime.clone(), app.mark.clone(), app.config.link.clone()).await {
+            let question = is_worker(app.runtime.clone(), app.mark.clone(), app.config.link.clone());
+            if Box::pin(question).await {
                 app.begin();
             } else {
                 let id = &app.config.app_id;

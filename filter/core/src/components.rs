@@ -37,6 +37,7 @@ pub fn metadata<'a>(component: &'a Component, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// Each thing in the component that cannot be used; the paths begin at the component.
+#[inline(never)]
 pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     match component.kind.as_str() {
         #[cfg(feature = "memory")]
@@ -51,6 +52,7 @@ pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateSto
 ///
 /// # Errors
 /// Each thing in the component that cannot be used; the paths begin at the component.
+#[inline(never)]
 pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
     match component.kind.as_str() {
         #[cfg(feature = "memory")]

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod app;
 pub mod blocks;
+pub mod by_name;
 #[cfg(feature = "blocks")]
 pub mod components;
 pub mod config;

@@ -80,7 +80,7 @@ struct Inner {
     ready: Arc<ReadyQueue>,
     calls: RefCell<Calls>,
     timers: RefCell<Timers>,
-    tcp: RefCell<HashMap<TcpId, Weak<dyn TcpEvents>>>,
+    tcp: RefCell<Vec<(TcpId, Weak<dyn TcpEvents>)>>,
     channels: Channels,
     armed: Cell<Option<Time>>,
     next_task: Cell<u32>,
@@ -97,6 +97,7 @@ impl Runtime {
     }
 
     /// One of the runtimes of a VM that share these channels.
+    #[inline(never)]
     pub fn beside(channels: Channels, host: Rc<dyn Host>, log_level: LogLevel) -> Self {
         Self(Rc::new(Inner {
             host,
@@ -208,6 +209,7 @@ impl Runtime {
     }
 
     /// Sets the tick to the next deadline. A tick that comes early is harmless, so it is only ever moved forward.
+    #[inline(never)]
     fn arm(&self, at_once: bool) {
         let now = self.now();
         let next = if at_once { Some(now) } else { self.0.timers.borrow().next() };
@@ -237,19 +239,26 @@ impl Runtime {
     /// Begins a TCP connection whose events go to `events` for as long as that lives.
     pub fn tcp_open(&self, target: &TcpTarget, events: &Rc<dyn TcpEvents>) -> Result<TcpId, HostError> {
         let id = self.0.host.tcp_open(target)?;
-        self.0.tcp.borrow_mut().insert(id, Rc::downgrade(events));
+        self.0.tcp.borrow_mut().push((id, Rc::downgrade(events)));
         Ok(id)
     }
 
     /// Ends a TCP connection; no event follows.
     pub fn tcp_close(&self, id: TcpId) {
-        if self.0.tcp.borrow_mut().remove(&id).is_some() {
+        if self.forget(id).is_some() {
             self.0.host.tcp_close(id);
         }
     }
 
+    fn forget(&self, id: TcpId) -> Option<Weak<dyn TcpEvents>> {
+        let mut tcp = self.0.tcp.borrow_mut();
+        let at = tcp.iter().position(|(known, _)| *known == id)?;
+        Some(tcp.swap_remove(at).1)
+    }
+
     fn events_of(&self, id: TcpId) -> Option<Rc<dyn TcpEvents>> {
-        self.0.tcp.borrow().get(&id).and_then(Weak::upgrade)
+        let tcp = self.0.tcp.borrow();
+        tcp.iter().find(|(known, _)| *known == id).and_then(|(_, events)| events.upgrade())
     }
 
     /// The proxy says: an HTTP call has ended.
@@ -276,9 +285,7 @@ impl Runtime {
 
     /// The proxy says: a connection has ended, with this gRPC status.
     pub fn on_tcp_close(&self, id: TcpId, status: u32) {
-        let events = self.events_of(id);
-        self.0.tcp.borrow_mut().remove(&id);
-        if let Some(events) = events {
+        if let Some(events) = self.forget(id).and_then(|events| events.upgrade()) {
             events.closed(status);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::api::{Route, query};
 use crate::app::Request;
+use crate::by_name::ByName;
 use crate::components::{self, Site};
 use crate::config::{Component, PluginConfig, Problem};
 use crate::host::TcpTarget;
@@ -10,13 +11,12 @@ use crate::pubsub::{Broker, PubSub, PublishRequest};
 use crate::runtime::{BoxFuture, Runtime};
 use crate::state::{State, StateStore};
 use crate::telemetry::Trace;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The blocks of one application.
 pub struct Blocks {
-    stores: BTreeMap<String, Rc<dyn StateStore>>,
-    brokers: BTreeMap<String, Rc<dyn Broker>>,
+    stores: ByName<Rc<dyn StateStore>>,
+    brokers: ByName<Rc<dyn Broker>>,
     state: Option<State>,
     pubsub: Option<PubSub>,
 }
@@ -39,8 +39,8 @@ impl Blocks {
                 errors.extend(some.into_iter().map(|problem| problem.below(&path)));
             }
         }
-        let state = State::new(config, blocks.stores.clone()).map_err(|some| errors.extend(some));
-        let pubsub = PubSub::new(config, blocks.brokers.clone(), runtime).map_err(|some| errors.extend(some));
+        let state = State::new(config, &blocks.stores).map_err(|some| errors.extend(some));
+        let pubsub = PubSub::new(config, &blocks.brokers, runtime).map_err(|some| errors.extend(some));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -61,7 +61,7 @@ impl Blocks {
 
     /// No blocks, for the callee's side.
     pub fn none() -> Self {
-        Self { stores: BTreeMap::new(), brokers: BTreeMap::new(), state: None, pubsub: None }
+        Self { stores: ByName::default(), brokers: ByName::default(), state: None, pubsub: None }
     }
 
     /// The flow that answers a request of one of these blocks' routes.

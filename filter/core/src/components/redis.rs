@@ -23,6 +23,7 @@ fn target(site: &Site) -> Result<TcpTarget, Vec<Problem>> {
 }
 
 /// A link that logs in by itself on every new connection.
+#[inline(never)]
 fn link(site: &Site, target: TcpTarget, login: &Login, settings: LinkSettings) -> RedisLink {
     Link::new(site.runtime.clone(), target, Resp::new(login.clone()), settings)
 }

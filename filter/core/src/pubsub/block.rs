@@ -4,13 +4,13 @@ use super::publish::{self, PublishRequest};
 use super::scopes::{Direction, Scopes};
 use super::subscription::{Declared, Subscription};
 use super::{Broker, Message, error, subscriber};
+use crate::by_name::ByName;
 use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Publish/subscribe for one application. Cheap to clone.
@@ -27,6 +27,7 @@ pub(super) struct Site {
 }
 
 impl Site {
+    #[inline(never)]
     fn new(broker: Rc<dyn Broker>, component: Option<&Component>, config: &PluginConfig) -> Self {
         let scopes = component.map(|component| Scopes::read(component, &config.app_id)).unwrap_or_default();
         let is_namespaced =
@@ -57,7 +58,7 @@ pub(super) struct Table {
     /// Those of them that are sound, also where the broker is unknown or the topic denied.
     pub(super) usable: Vec<Rc<Subscription>>,
     /// Those that are served, by broker, then by topic as the broker names it.
-    pub(super) routed: BTreeMap<String, BTreeMap<String, Rc<Subscription>>>,
+    pub(super) routed: ByName<ByName<Rc<Subscription>>>,
 }
 
 pub(super) struct Inner {
@@ -65,7 +66,7 @@ pub(super) struct Inner {
     pub(super) app: Option<AppChannel>,
     pub(super) sampling: Sampling,
     pub(super) runtime: Runtime,
-    pub(super) sites: BTreeMap<String, Site>,
+    pub(super) sites: ByName<Site>,
     /// From the configuration.
     pub(super) configured: Vec<Declared>,
     /// From the application, as it last said.
@@ -85,23 +86,23 @@ impl PubSub {
     /// Each thing in the configuration that cannot be used. A declarative subscription that cannot be
     /// used is no such error: it is refused when subscriptions are made, with an error in the log, and the others
     /// work.
+    #[inline(never)]
     pub fn new(
         config: &PluginConfig,
-        brokers: BTreeMap<String, Rc<dyn Broker>>,
+        brokers: &ByName<Rc<dyn Broker>>,
         runtime: &Runtime,
     ) -> Result<Self, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
-        let site = |(name, broker): (String, Rc<dyn Broker>)| {
+        let site = |(name, broker): (&str, &Rc<dyn Broker>)| {
             let component = config.components.iter().find(|component| component.name == name);
-            let site = Site::new(broker, component, config);
-            (name, site)
+            (name.to_owned(), Site::new(Rc::clone(broker), component, config))
         };
         Ok(Self(Rc::new(Inner {
             app_id: config.app_id.clone(),
             app: config.app.clone(),
             sampling,
             runtime: runtime.clone(),
-            sites: brokers.into_iter().map(site).collect(),
+            sites: brokers.iter().map(site).collect(),
             configured: config.subscriptions.iter().map(Declared::from_config).collect(),
             named: RefCell::default(),
             table: RefCell::default(),

@@ -105,7 +105,7 @@ impl Fixture {
         let host = FakeHost::new();
         let runtime = Runtime::new(host.clone(), config.log_level);
         let named = brokers.iter().map(|(name, broker)| ((*name).to_owned(), broker.clone() as Rc<dyn Broker>));
-        let block = PubSub::new(&config, named.collect(), &runtime).unwrap();
+        let block = PubSub::new(&config, &named.collect(), &runtime).unwrap();
         let broker = |name: &str| brokers.get(name).cloned().unwrap_or_default();
         Self { host, runtime, broker: broker("p"), other: broker("q"), block }
     }

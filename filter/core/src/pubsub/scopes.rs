@@ -23,6 +23,7 @@ pub(crate) struct Scopes {
 
 impl Scopes {
     /// Reads `allowedTopics`, `protectedTopics`, `publishingScopes` and `subscriptionScopes`.
+    #[inline(never)]
     pub(crate) fn read(component: &Component, app_id: &str) -> Self {
         let value = |name| without_blanks(components::metadata(component, name).unwrap_or_default());
         Self {
@@ -54,11 +55,13 @@ fn without_blanks(value: &str) -> String {
     value.chars().filter(|c| *c != ' ').collect()
 }
 
+#[inline(never)]
 fn topics(value: &str) -> Vec<String> {
     value.split(',').filter(|topic| !topic.is_empty()).map(str::to_owned).collect()
 }
 
 /// The topics of all entries `app=t1,t2` of one application; `None` if it has no entry.
+#[inline(never)]
 fn scope(value: &str, app_id: &str) -> Option<Vec<String>> {
     let mut found = None;
     for entry in value.split(';') {

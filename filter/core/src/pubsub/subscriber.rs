@@ -5,11 +5,11 @@ use super::block::{Inner, Table};
 use super::deliver::ToApp;
 use super::scopes::Direction;
 use super::subscription::{Declared, Subscription, merge, read_list};
+use crate::by_name::ByName;
 use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HttpCall};
 use crate::http::Headers;
 use crate::runtime::{Receiver, Runtime, channel};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ impl Inner {
             self.log(LogLevel::Error, &what, "the component's scopes do not let this app id publish there");
         }
         let at_broker = site.broker_topic(topic);
-        table.routed.entry(pubsub.clone()).or_default().insert(at_broker, subscription);
+        table.routed.get_or_insert_with(pubsub, ByName::default).insert(at_broker, Rc::clone(&subscription));
     }
 
     #[inline(never)]
@@ -152,7 +152,7 @@ impl Inner {
 
     /// Tells each broker whose topics are others than before.
     fn subscribe(self: &Rc<Self>, before: &Table) {
-        for (name, site) in &self.sites {
+        for (name, site) in self.sites.iter() {
             let topics = self.table.borrow().topics(name);
             if topics != before.topics(name) {
                 let count = topics.len();
@@ -170,7 +170,10 @@ impl Inner {
 
 impl Table {
     fn topics(&self, pubsub: &str) -> Vec<String> {
-        self.routed.get(pubsub).map(BTreeMap::keys).into_iter().flatten().cloned().collect()
+        let topics = self.routed.get(pubsub).into_iter().flat_map(ByName::iter);
+        let mut topics: Vec<String> = topics.map(|(topic, _)| topic.to_owned()).collect();
+        topics.sort_unstable();
+        topics
     }
 }
 

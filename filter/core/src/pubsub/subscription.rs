@@ -79,6 +79,7 @@ struct Raw {
 
 impl Declared {
     /// From the plugin configuration.
+    #[inline(never)]
     pub(crate) fn from_config(declared: &config::Subscription) -> Self {
         let rules = declared.routes.rules.iter().map(|rule| (rule.condition.clone(), rule.path.clone()));
         let default = declared.routes.default.iter().map(|path| (String::new(), path.clone()));

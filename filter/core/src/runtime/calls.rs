@@ -2,23 +2,23 @@
 
 use super::oneshot::{Receiver, Sender, channel};
 use crate::host::{CallId, CallOutcome};
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 #[derive(Default)]
-pub(super) struct Calls(HashMap<CallId, Sender<CallOutcome>>);
+pub(super) struct Calls(Vec<(CallId, Sender<CallOutcome>)>);
 
 impl Calls {
     pub(super) fn wait(&mut self, id: CallId) -> Receiver<CallOutcome> {
         let (sender, receiver) = channel();
-        self.0.insert(id, sender);
+        self.0.push((id, sender));
         receiver
     }
 
     pub(super) fn take(&mut self, id: CallId) -> Option<Sender<CallOutcome>> {
-        self.0.remove(&id)
+        let at = self.0.iter().position(|(known, _)| *known == id)?;
+        Some(self.0.remove(at).1)
     }
 }
 

@@ -5,13 +5,13 @@
 //! the VM that made it: Envoy then calls whatever context has that number in the next VM, and the SDK stops that VM.
 
 use super::{Inner, Runtime, Signal};
+use crate::by_name::ByName;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 /// Who in one VM wants to hear of what. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Channels(Rc<RefCell<HashMap<String, Vec<Listener>>>>);
+pub struct Channels(Rc<RefCell<ByName<Vec<Listener>>>>);
 
 struct Listener {
     /// A root that has ended hears nothing.
@@ -22,7 +22,7 @@ struct Listener {
 impl Channels {
     pub(super) fn listen(&self, channel: &str, runtime: &Runtime) -> Signal {
         let mut channels = self.0.borrow_mut();
-        let listeners = channels.entry(channel.to_owned()).or_default();
+        let listeners = channels.get_or_insert_with(channel, Vec::new);
         listeners.retain(|listener| listener.runtime.strong_count() > 0);
         let own = listeners.iter().find(|listener| std::ptr::eq(listener.runtime.as_ptr(), Rc::as_ptr(&runtime.0)));
         if let Some(own) = own {

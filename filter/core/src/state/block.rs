@@ -4,17 +4,17 @@ use super::key::{IllegalPrefix, Prefix, SEPARATOR};
 use super::{StateStore, bulk, error, save, single, transaction};
 use crate::api::Route;
 use crate::app::Request;
+use crate::by_name::ByName;
 use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::BoxFuture;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// State management for one application.
 pub struct State {
     app_id: String,
-    sites: BTreeMap<String, Rc<Site>>,
+    sites: ByName<Rc<Site>>,
 }
 
 /// A request under way, or the error that it has already ended with.
@@ -45,8 +45,9 @@ impl State {
     ///
     /// # Errors
     /// Each thing in the configuration that cannot be used.
-    pub fn new(config: &PluginConfig, stores: BTreeMap<String, Rc<dyn StateStore>>) -> Result<Self, Vec<Problem>> {
-        let mut sites = BTreeMap::new();
+    #[inline(never)]
+    pub fn new(config: &PluginConfig, stores: &ByName<Rc<dyn StateStore>>) -> Result<Self, Vec<Problem>> {
+        let mut sites = ByName::default();
         let mut problems = Vec::new();
         for (at, component) in config.components.iter().enumerate() {
             if !component.kind.starts_with("state.") {

@@ -3,6 +3,7 @@
 use super::{DeleteRequest, Operation, Record, SetRequest, State, StateStore, StoreError};
 use crate::api::{path, route};
 use crate::app::Request;
+use crate::by_name::ByName;
 use crate::components::{Site, build_store};
 use crate::config::PluginConfig;
 use crate::fake::FakeHost;
@@ -121,7 +122,7 @@ impl Fixture {
         let runtime = Runtime::new(host.clone(), config.log_level);
         let store = Rc::new(FakeStore::default());
         let site = Site { runtime: runtime.clone(), app_id: "myapp".into(), namespace: "shop".into(), target: None };
-        let mut stores = BTreeMap::new();
+        let mut stores = ByName::default();
         for component in &config.components {
             let built = match component.name.as_str() {
                 "s" => store.clone() as Rc<dyn StateStore>,
@@ -129,7 +130,7 @@ impl Fixture {
             };
             stores.insert(component.name.clone(), built);
         }
-        let block = State::new(&config, stores).unwrap();
+        let block = State::new(&config, &stores).unwrap();
         Self { host, runtime, store, block }
     }
 

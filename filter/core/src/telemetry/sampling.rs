@@ -14,6 +14,8 @@ pub enum Sampling {
 }
 
 const BILLION: u64 = 1_000_000_000;
+const WHOLE: u64 = (1 << 63) / BILLION;
+const REST: u64 = (1 << 63) % BILLION;
 
 impl Sampling {
     /// Reads a decimal fraction from `0` to `1`, such as `0.25`; of more than nine decimal places nine count.
@@ -26,8 +28,8 @@ impl Sampling {
             Some(0) => Ok(Self::Off),
             Some(BILLION) => Ok(Self::All),
             Some(share) if share < BILLION => {
-                let limit = (u128::from(share) << 63) / u128::from(BILLION);
-                Ok(Self::Below(u64::try_from(limit).unwrap_or(u64::MAX)))
+                // share * 2^63 / 10^9, where 2^63 is WHOLE * 10^9 + REST.
+                Ok(Self::Below(share * WHOLE + share * REST / BILLION))
             }
             _ => Err(Problem::new(
                 "$.tracing.samplingRate",

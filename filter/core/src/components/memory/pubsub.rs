@@ -47,6 +47,7 @@ const KNOWN: Known<'_> = Known {
 ///
 /// # Errors
 /// Each thing in the component that cannot be used.
+#[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
     Reader::new(component, &KNOWN).finish(())?;
     let seat = Seat { runtime: site.runtime.clone(), name: component.name.clone(), app: site.app_id.clone() };

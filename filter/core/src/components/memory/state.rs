@@ -40,6 +40,7 @@ const KNOWN: Known<'_> = Known { names: &[&["keyPrefix", "actorStateStore", "ttl
 ///
 /// # Errors
 /// Each thing in the component that cannot be used.
+#[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let mut reader = Reader::new(component, &KNOWN);
     let ttl = default_ttl(&mut reader);

@@ -27,6 +27,7 @@ use std::rc::Rc;
 ///
 /// # Errors
 /// Each thing in the component that cannot be used.
+#[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
     let settings = settings::pubsub(component)?;
     let target = super::target(site)?;

@@ -22,6 +22,7 @@ use std::rc::Rc;
 ///
 /// # Errors
 /// Each thing in the component that cannot be used.
+#[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let settings = settings::state(component)?;
     let target = super::target(site)?;

@@ -43,6 +43,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
+    #[inline(never)]
     pub(super) fn new(seat: Seat) -> Rc<Self> {
         Rc::new(Self {
             holder: u64::from_le_bytes(seat.random()) | 1,

@@ -58,6 +58,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
+    #[inline(never)]
     pub(super) fn new(parts: Parts) -> Rc<Self> {
         let settings = parts.settings;
         Rc::new(Self {
