@@ -6,8 +6,12 @@
 //! Consistency `strong` is served as `eventual`: a write is visible to every reader of this Redis before it is
 //! answered, and how many replicas should have it cannot be known here.
 
+#[cfg(test)]
+mod fake;
 mod replies;
 mod script;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::{Command, RedisLink, resp::Reply, settings};

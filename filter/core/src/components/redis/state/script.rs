@@ -5,9 +5,9 @@ use crate::runtime::link::{Kind, LinkError};
 
 /// A Lua script and the name under which Redis remembers it.
 pub(super) struct Script {
-    text: &'static str,
+    pub(super) text: &'static str,
     /// SHA-1 of `text`, in hex.
-    sha: &'static str,
+    pub(super) sha: &'static str,
 }
 
 /// `KEYS`: the key. `ARGV`: etag or `0`, data, first-write mark (`0` sets it), TTL in seconds or empty.
