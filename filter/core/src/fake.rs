@@ -30,6 +30,8 @@ pub(crate) struct FakeHost {
     pub refuse_open: Cell<Option<HostError>>,
     pub refuse_send: Cell<Option<HostError>>,
     shared: Shared,
+    /// How many of the next writes to shared memory meet another worker's.
+    pub conflicts: Cell<u32>,
     pub log: RefCell<Vec<String>>,
     pub counts: RefCell<HashMap<Metric, u32>>,
     pub tick: Cell<Option<Time>>,
@@ -96,6 +98,10 @@ impl Host for FakeHost {
     }
 
     fn shared_set(&self, key: &str, value: &[u8], seen: SharedVersion) -> Result<(), Conflict> {
+        if self.conflicts.get() > 0 {
+            self.conflicts.set(self.conflicts.get() - 1);
+            return Err(Conflict);
+        }
         let mut shared = self.shared.borrow_mut();
         let now = shared.get(key).map_or(SharedVersion::Absent, |(_, version)| SharedVersion::At(*version));
         if now != seen {

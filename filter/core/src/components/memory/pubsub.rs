@@ -152,3 +152,6 @@ impl Broker for InMemory {
         self.pump.in_flight()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,6 @@ fn has_topic(topics: &[u8], topic: &str) -> bool {
     let mut reader = Reader::new(topics);
     std::iter::from_fn(|| reader.bytes()).any(|name| name == topic.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// A worker looks by itself that often: the one that hears of new events may have gone.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How often a turn is made again before it pauses, because other workers write the value.
 const SPINS: u32 = 32;
 /// That pause.
