@@ -45,7 +45,7 @@ impl Backends {
 }
 
 /// Gives an application the components, subscriptions and traces that the resources have for it. What is wrong with
-/// them is told; [`judge`] tells the rest.
+/// them is told; [`judge()`] tells the rest.
 pub fn assemble(
     app: &mut App,
     resources: &Resources,

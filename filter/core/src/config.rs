@@ -1,7 +1,7 @@
 //! The plugin configuration: the JSON text that Envoy hands to each role of the filter.
 //!
 //! The types live here once; the `weft` CLI writes them, the filter reads them. What a text may hold stands in the
-//! tables of [`shapes`], from which the reader and the JSON Schema (`filter/plugin-config.schema.json`) are made.
+//! tables of `shapes`, from which the reader and the JSON Schema (`filter/plugin-config.schema.json`) are made.
 
 mod check;
 mod form;

@@ -1,7 +1,7 @@
 //! `state.in-memory`: keys and values in the memory that an Envoy's workers share.
 //!
 //! The keys are spread over a fixed number of buckets, each one shared value. A write of keys of one bucket is one
-//! compare-and-set; a transaction over several buckets goes by a journal (see [`store`]). One store of a name is
+//! compare-and-set; a transaction over several buckets goes by a journal (see `store`). One store of a name is
 //! common to all applications of the proxy and holds at most [`STORE_BYTES`]; keys that hash alike at most
 //! [`BUCKET_BYTES`] together.
 
