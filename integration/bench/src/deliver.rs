@@ -13,7 +13,7 @@ use weft_tests::redis::Redis;
 pub fn once(redis: &Redis, events: u64, cost: &mut Cost) -> Result<(), String> {
     let topic = format!("bench-{}", redis.client().run::<u64>(&["INCR", "bench-topics"]));
     fill(redis, &topic, events);
-    let sink = Sink::start(&topic).map_err(|error| error.to_string())?;
+    let sink = Sink::start(Some(&topic)).map_err(|error| error.to_string())?;
     let (envoy, _) = rig::redis_envoy(sink.port, redis.port(), 1);
     let pids = [envoy.pid()];
     let begun = wait(&sink, 1)?;

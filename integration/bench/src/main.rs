@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let redis = Redis::start();
-    let app = sink::Sink::start("nothing").map_err(|error| error.to_string())?;
+    let app = sink::Sink::start(None).map_err(|error| error.to_string())?;
     eprintln!("starting the proxies");
     let rigs = rigs(options, app.port, redis.port());
     let (time, events) = if options.quick { (1, 6_000) } else { (4, 24_000) };

@@ -106,7 +106,7 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
 
 /// An invocation through a caller's and a callee's Envoy, each with Weft.
 pub fn invoke(name: &'static str, app: u16) -> Rig {
-    let callee = proxies("", Filter::Weft, 1, app);
+    let callee = proxies(name, Filter::Route, 1, app);
     let caller_port = ports::free();
     let caller = quiet(App::new("caller", caller_port, ports::free(), Some(app)));
     let mut proxy = proxy(caller, vec![backend("callee", callee.port)], 1);

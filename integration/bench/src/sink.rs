@@ -14,17 +14,18 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts it. `topic`: what it subscribes to on the component `pubsub`.
+    /// Starts it. `topic`: what it subscribes to on the component `pubsub`, if to anything.
     ///
     /// # Errors
     /// No free port, no thread.
-    pub fn start(topic: &str) -> io::Result<Self> {
+    pub fn start(topic: Option<&str>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let events = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&events);
-        let list = format!(r#"[{{"pubsubname":"pubsub","topic":"{topic}","route":"/events"}}]"#);
+        let one = |topic| format!(r#"{{"pubsubname":"pubsub","topic":"{topic}","route":"/events"}}"#);
+        let list = format!("[{}]", topic.map(one).unwrap_or_default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
             runtime.block_on(async move {
