@@ -7,8 +7,9 @@
 use crate::convert;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
+use weft_core::exchange::AnswerHead;
 use weft_core::host::{
     CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
@@ -19,6 +20,8 @@ use weft_core::runtime::StreamId;
 thread_local! {
     /// The context whose callback runs now; what `set_effective_context` must be set back to.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// Random bytes that were fetched and not given out.
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; Pool::SIZE], left: 0 }) };
     /// Counters by number, made once per VM.
     static METRICS: [Cell<Option<u32>>; Metric::ALL.len()] = const { [const { Cell::new(None) }; Metric::ALL.len()] };
 }
@@ -73,7 +76,7 @@ impl Host for Proxy {
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {
-        if getrandom::fill(buffer).is_err() {
+        if POOL.with(|pool| pool.borrow_mut().take(buffer)).is_err() {
             self.log(LogLevel::Error, "component=filter what=\"the proxy gives no random bytes\"");
         }
     }
@@ -133,6 +136,34 @@ impl Host for Proxy {
 
     fn set_tick(&self, after: Option<Duration>) {
         let _ = as_context(self.root, || hostcalls::set_tick_period(after.unwrap_or(Duration::ZERO)));
+    }
+}
+
+/// Random bytes, fetched many at a time: a request needs a few, and each fetch is a host call.
+struct Pool {
+    bytes: [u8; Pool::SIZE],
+    left: usize,
+}
+
+impl Pool {
+    const SIZE: usize = 512;
+
+    /// Fills `buffer` with bytes that are given out once.
+    fn take(&mut self, buffer: &mut [u8]) -> Result<(), getrandom::Error> {
+        if buffer.len() > Self::SIZE {
+            return getrandom::fill(buffer);
+        }
+        if self.left < buffer.len() {
+            getrandom::fill(&mut self.bytes)?;
+            self.left = Self::SIZE;
+        }
+        let end = self.left;
+        self.left -= buffer.len();
+        if let Some(bytes) = self.bytes.get_mut(self.left..end) {
+            buffer.copy_from_slice(bytes);
+            bytes.fill(0);
+        }
+        Ok(())
     }
 }
 
@@ -198,6 +229,19 @@ pub fn reply_unimplemented(message: &str) {
 pub fn response_code_details() -> String {
     let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten().unwrap_or_default();
     String::from_utf8(details).unwrap_or_default()
+}
+
+/// The answer whose headers are here now.
+pub struct Answer;
+
+impl AnswerHead for Answer {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+    }
+
+    fn details(&self) -> String {
+        response_code_details()
+    }
 }
 
 /// The plugin configuration's bytes.

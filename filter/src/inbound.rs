@@ -41,7 +41,6 @@ impl HttpContext for Inbound {
         if std::mem::replace(&mut self.answered, true) {
             return Action::Continue;
         }
-        let headers = host::read_headers(MapType::HttpResponseHeaders);
-        apply_response(self.id, inbound::response_step(&self.config, &headers, host::response_code_details))
+        apply_response(self.id, inbound::response_step(&self.config, &host::Answer))
     }
 }

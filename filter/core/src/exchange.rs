@@ -2,8 +2,8 @@
 
 mod respond;
 
-pub use respond::ResponseStep;
-pub(crate) use respond::returned;
+pub(crate) use respond::made_up;
+pub use respond::{AnswerHead, ResponseStep};
 
 use crate::api::{Route, path, route};
 use crate::app::{App, Request};

@@ -1,7 +1,7 @@
 //! The callee's side: what stands before an application and says who calls.
 
 use crate::config::PluginConfig;
-use crate::exchange::ResponseStep;
+use crate::exchange::{AnswerHead, ResponseStep, made_up};
 use crate::http::Headers;
 use crate::invoke::Edits;
 use crate::telemetry::Trace;
@@ -33,7 +33,8 @@ pub fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) ->
     edits
 }
 
-/// What is done with the application's answer, or with what the proxy made up in its place.
-pub fn response_step(config: &PluginConfig, headers: &Headers, details: impl FnOnce() -> String) -> ResponseStep {
-    crate::exchange::returned(headers, &config.app_id, None, details)
+/// What is done with the application's answer, or with what the proxy made up in its place. Fields of one connection
+/// are left to the caller's side.
+pub fn response_step(config: &PluginConfig, answer: &dyn AnswerHead) -> ResponseStep {
+    made_up(answer, &config.app_id).map_or(ResponseStep::Continue, ResponseStep::Replace)
 }
