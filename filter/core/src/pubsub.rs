@@ -5,7 +5,7 @@ mod deliver;
 mod envelope;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod options;
 mod publish;
 mod scopes;

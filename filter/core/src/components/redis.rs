@@ -1,6 +1,8 @@
 //! Redis: state and publish/subscribe, in the layout that daprd writes.
 
 mod command;
+#[cfg(test)]
+mod fake_redis;
 pub mod pubsub;
 mod resp;
 mod settings;

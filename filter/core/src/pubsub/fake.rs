@@ -1,4 +1,5 @@
-//! A broker that records what it is told, and an application's block around it.
+//! A broker that records what it is told with an application's block around it, and for brokers an application that
+//! answers when the test likes.
 
 use super::{Broker, BrokerError, Deliver, Delivered, Message, PubSub};
 use crate::config::PluginConfig;
@@ -130,5 +131,47 @@ impl Fixture {
         }));
         self.runtime.run(Scope::Root);
         outcome
+    }
+}
+
+/// Where a broker's events go: it keeps what it is given and answers when the test likes.
+#[derive(Default)]
+pub(crate) struct Taker {
+    given: RefCell<Vec<Message>>,
+    open: RefCell<Vec<Option<Sender<Delivered>>>>,
+}
+
+impl Taker {
+    /// The events so far.
+    pub fn messages(&self) -> Vec<Message> {
+        self.given.borrow().clone()
+    }
+
+    /// The data of the events so far, as text.
+    pub fn given(&self) -> Vec<String> {
+        self.given.borrow().iter().map(|message| String::from_utf8(message.data.clone()).unwrap()).collect()
+    }
+
+    /// Answers the delivery of that number.
+    pub fn answer(&self, number: usize, outcome: Delivered) {
+        let sender = self.open.borrow_mut()[number].take();
+        sender.expect("an open delivery").send(outcome);
+    }
+
+    /// Takes all that is open; how many that was.
+    pub fn settle_all(&self) -> usize {
+        let open: Vec<Sender<Delivered>> = self.open.borrow_mut().iter_mut().filter_map(Option::take).collect();
+        let count = open.len();
+        open.into_iter().for_each(|sender| sender.send(Delivered::Settled));
+        count
+    }
+}
+
+impl Deliver for Taker {
+    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered> {
+        let (sender, receiver) = channel();
+        self.given.borrow_mut().push(message);
+        self.open.borrow_mut().push(Some(sender));
+        Box::pin(async move { receiver.await.unwrap() })
     }
 }

@@ -7,6 +7,8 @@ mod acknowledge;
 mod consumer;
 mod delivery;
 mod entries;
+#[cfg(test)]
+mod fake_streams;
 mod publish;
 mod pump;
 mod read;
@@ -84,3 +86,6 @@ impl Drop for RedisBroker {
         self.pump.drain();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use crate::config::LogLevel;
 use crate::fake::FakeHost;
 use crate::host::Host;
 use crate::pubsub::Delivered;
-use crate::runtime::{Channels, Scope, Sender, channel};
+use crate::pubsub::fake::Taker;
+use crate::runtime::{Channels, Scope};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -20,22 +21,6 @@ fn component(metadata: &[(&str, &str)]) -> Component {
         version: "v1".to_owned(),
         cluster: None,
         metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-    }
-}
-
-/// An application that answers when the test likes.
-#[derive(Default)]
-struct Taker {
-    given: RefCell<Vec<String>>,
-    open: RefCell<Vec<Option<Sender<Delivered>>>>,
-}
-
-impl Deliver for Taker {
-    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered> {
-        let (sender, receiver) = channel();
-        self.given.borrow_mut().push(String::from_utf8(message.data).unwrap());
-        self.open.borrow_mut().push(Some(sender));
-        Box::pin(async move { receiver.await.unwrap() })
     }
 }
 
@@ -94,13 +79,12 @@ impl Root {
 
     /// What the application was given so far.
     fn given(&self) -> Vec<String> {
-        self.app.given.borrow().clone()
+        self.app.given()
     }
 
     /// The application's word on the delivery of that number.
     fn answer(&self, number: usize, outcome: Delivered) {
-        let sender = self.app.open.borrow_mut()[number].take();
-        sender.unwrap().send(outcome);
+        self.app.answer(number, outcome);
         self.runtime.run(Scope::Root);
         self.pass(SOON);
     }
