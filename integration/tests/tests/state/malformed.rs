@@ -11,8 +11,8 @@ fn a_save_that_cannot_be_read_stores_nothing_and_says_why() {
         let send = |body: &[u8]| store.app().post(&format!("/v1.0/state/{}", store.name)).body(body.to_vec()).send();
         let good = format!("{{\"key\":\"{key}\",\"value\":1}}");
         for (rest, names) in [
-            ("", "EOF"),
-            (",", "EOF"),
+            ("", "the text ends"),
+            (",", "the text ends"),
             (",]", "column"),
             (",1]", "item 2"),
             (",\"x\"]", "item 2"),
@@ -54,18 +54,18 @@ fn a_save_that_cannot_be_read_stores_nothing_and_says_why() {
 fn a_bulk_get_and_a_transaction_that_cannot_be_read_say_why() {
     on_each_store(|store| {
         for (operation, body, names) in [
-            ("bulk", "", "EOF"),
+            ("bulk", "", "the text ends"),
             ("bulk", "[]", "object"),
             ("bulk", "{\"keys\":\"a\"}", "keys must be an array"),
             ("bulk", "{\"keys\":[1]}", "every key must be a string"),
             ("bulk", "{\"keys\":[],\"parallelism\":\"9\"}", "parallelism must be a whole number"),
             ("bulk", "{\"keys\":[],\"parallelism\":1e3}", "parallelism must be a whole number"),
             ("bulk", "{\"keys\":[],\"metadata\":[]}", "metadata must be an object"),
-            ("transaction", "", "EOF"),
+            ("transaction", "", "the text ends"),
             ("transaction", "[]", "object"),
             ("transaction", "{\"operations\":1}", "operations must be an array"),
             ("transaction", "{\"operations\":[\"upsert\"]}", "every operation must be an object"),
-            ("transaction", "{\"operations\":[{\"operation\":null,\"request\":1}]", "EOF"),
+            ("transaction", "{\"operations\":[{\"operation\":null,\"request\":1}]", "the text ends"),
             ("transaction", "{\"operations\":[{\"operation\":1}]}", "operation must be a string"),
             (
                 "transaction",
