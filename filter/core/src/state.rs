@@ -125,6 +125,11 @@ pub enum StoreError {
         /// What the store said, without secrets.
         reason: String,
     },
+    /// The store could not be asked, and nothing was changed.
+    Unavailable {
+        /// What stands in the way.
+        reason: String,
+    },
     /// A write was sent and no answer came: it may or may not have been done.
     OutcomeUnknown {
         /// What happened.
@@ -137,7 +142,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::EtagMismatch { reason } => write!(f, "possible etag mismatch. error from state store: {reason}"),
             Self::EtagInvalid { reason } => write!(f, "invalid etag value: {reason}"),
-            Self::Failed { reason } => f.write_str(reason),
+            Self::Failed { reason } | Self::Unavailable { reason } => f.write_str(reason),
             Self::OutcomeUnknown { reason } => {
                 write!(f, "the outcome is unknown, the write may or may not have been done: {reason}")
             }
@@ -146,6 +151,13 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// Whether the store does not answer, so that asking it for something else now would only be waiting.
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::OutcomeUnknown { .. })
+    }
+}
 
 /// A state store component.
 pub trait StateStore {

@@ -8,6 +8,7 @@ use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
 use crate::timestamp::rfc3339;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -22,8 +23,8 @@ const MAX_VALUES: usize = 32 * 1024 * 1024;
 pub(super) fn get(site: Rc<Site>, request: &Request) -> Flow {
     let Asked { keys, at_once } = read(&site, request)?;
     Ok(Box::pin(async move {
-        let room = Cell::new(MAX_VALUES);
-        let flows = keys.into_iter().map(|key| one(&site, key, &room));
+        let course = Course { room: Cell::new(MAX_VALUES), away: Cell::new(false) };
+        let flows = keys.into_iter().map(|key| one(&site, key, &course));
         let entries = join_some(flows, at_once).await;
         match entries.into_iter().collect::<Option<Vec<_>>>() {
             Some(entries) => answer(&entries),
@@ -46,7 +47,16 @@ struct Key {
 
 struct Entry {
     key: String,
-    read: Result<Option<Record>, StoreError>,
+    /// What was read, or why nothing was.
+    read: Result<Option<Record>, Cow<'static, str>>,
+}
+
+/// What the keys of one request have come to so far.
+struct Course {
+    /// Bytes that may still be read.
+    room: Cell<usize>,
+    /// The store has failed to answer.
+    away: Cell<bool>,
 }
 
 #[inline(never)]
@@ -74,23 +84,40 @@ fn parallelism(value: RawValue<'_>) -> Result<usize, JsonError> {
     Ok(usize::try_from(number).ok().filter(|number| *number > 0).map_or(AT_ONCE, |number| number.min(AT_ONCE)))
 }
 
-/// Reads one key; `None` if there is no room for more values, then also without asking the store.
-fn one<'a>(site: &'a Site, key: Key, room: &'a Cell<usize>) -> BoxFuture<'a, Option<Entry>> {
+/// Reads one key; `None` if there is no room for more values. Once that is so, or the store is away, the store is not
+/// asked any more.
+fn one<'a>(site: &'a Site, key: Key, course: &'a Course) -> BoxFuture<'a, Option<Entry>> {
     Box::pin(async move {
-        if room.get() == 0 {
+        let Key { own: key, full } = key;
+        if course.room.get() == 0 {
             return None;
         }
-        let read = site.store.get(key.full).await;
-        let size = read.as_ref().map_or(0, |record| record.as_ref().map_or(0, |record| record.data.len()));
-        match room.get().checked_sub(size) {
-            Some(left) => room.set(left),
-            None => {
-                room.set(0);
-                return None;
-            }
+        if course.away.get() {
+            return Some(Entry {
+                key,
+                read: Err(Cow::Borrowed("not tried: the store did not answer for another key")),
+            });
         }
-        Some(Entry { key: key.own, read })
+        let read = site.store.get(full).await;
+        course.note(&read)?;
+        Some(Entry { key, read: read.map_err(|why| Cow::Owned(why.to_string())) })
     })
+}
+
+impl Course {
+    /// `None` if there is no room for what was read.
+    fn note(&self, read: &Result<Option<Record>, StoreError>) -> Option<()> {
+        let size = match read {
+            Ok(record) => record.as_ref().map_or(0, |record| record.data.len()),
+            Err(why) => {
+                self.away.set(self.away.get() || why.is_outage());
+                0
+            }
+        };
+        let left = self.room.get().checked_sub(size);
+        self.room.set(left.unwrap_or(0));
+        left.map(|_| ())
+    }
 }
 
 #[inline(never)]
@@ -109,7 +136,7 @@ fn answer(entries: &[Entry]) -> Reply {
         match &entry.read {
             Ok(None) => {}
             Ok(Some(record)) => write_record(&mut out, record),
-            Err(why) => member(&mut out, "error", &why.to_string()),
+            Err(why) => member(&mut out, "error", why),
         }
         out.push(b'}');
     }

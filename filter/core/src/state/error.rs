@@ -106,7 +106,7 @@ fn status(why: &StoreError) -> u16 {
     match why {
         StoreError::EtagMismatch { .. } => 409,
         StoreError::EtagInvalid { .. } => 400,
-        StoreError::Failed { .. } | StoreError::OutcomeUnknown { .. } => 500,
+        StoreError::Failed { .. } | StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } => 500,
     }
 }
 

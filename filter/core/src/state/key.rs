@@ -20,6 +20,7 @@ impl Prefix {
     ///
     /// # Errors
     /// The text holds `||`.
+    #[inline(never)]
     pub(super) fn read(component: &Component, config: &PluginConfig) -> Result<Self, IllegalPrefix> {
         let strategy = components::metadata(component, "keyPrefix").unwrap_or_default().to_lowercase();
         let prefix = match strategy.as_str() {

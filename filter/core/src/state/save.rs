@@ -5,10 +5,11 @@ use super::item::Item;
 use super::{SetRequest, StoreError, error};
 use crate::api::query;
 use crate::app::Request;
-use crate::error::DaprError;
+use crate::error::{DaprError, MAX_MESSAGE};
 use crate::http::Reply;
 use crate::json;
 use crate::runtime::{BoxFuture, join_some};
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -20,10 +21,10 @@ const AT_ONCE: usize = 100;
 pub(super) fn save(site: Rc<Site>, request: &Request) -> Flow {
     let writes = read(&site, request)?;
     Ok(Box::pin(async move {
-        let items = writes.len();
-        let flows = writes.into_iter().map(|write| one(&site, write));
-        let failed: Vec<_> = join_some(flows, AT_ONCE).await.into_iter().flatten().collect();
-        match summary(items, &failed) {
+        let away = Cell::new(false);
+        let flows = writes.into_iter().map(|write| one(&site, write, &away));
+        let ended = join_some(flows, AT_ONCE).await;
+        match summary(&ended) {
             None => Reply::no_content(),
             Some((kind, why)) => error::save_failed(&site.name, kind, &why).reply(),
         }
@@ -36,15 +37,30 @@ struct ItemWrite {
     set: SetRequest,
 }
 
-struct Failed {
-    key: String,
-    why: StoreError,
+/// What became of an item.
+enum Ended {
+    Stored,
+    Failed {
+        key: String,
+        why: StoreError,
+    },
+    /// The store had already failed to answer for another one.
+    NotTried,
 }
 
-fn one(site: &Site, write: ItemWrite) -> BoxFuture<'static, Option<Failed>> {
-    let ItemWrite { key, set } = write;
-    let stored = site.store.set(set);
-    Box::pin(async move { stored.await.err().map(|why| Failed { key, why }) })
+fn one<'a>(site: &'a Site, write: ItemWrite, away: &'a Cell<bool>) -> BoxFuture<'a, Ended> {
+    Box::pin(async move {
+        if away.get() {
+            return Ended::NotTried;
+        }
+        match site.store.set(write.set).await {
+            Ok(()) => Ended::Stored,
+            Err(why) => {
+                away.set(away.get() || why.is_outage());
+                Ended::Failed { key: write.key, why }
+            }
+        }
+    })
 }
 
 #[inline(never)]
@@ -72,19 +88,32 @@ fn read(site: &Site, request: &Request) -> Result<Vec<ItemWrite>, DaprError> {
 /// What the answer says of the items that failed: the failure that decides its status, and its text. An unknown
 /// outcome goes before everything, then the first conflict of etags.
 #[inline(never)]
-fn summary(items: usize, failed: &[Failed]) -> Option<(&StoreError, String)> {
-    let first = failed.first()?;
-    let is_unknown = |failed: &&Failed| matches!(failed.why, StoreError::OutcomeUnknown { .. });
-    let is_etag = |failed: &&Failed| !matches!(failed.why, StoreError::Failed { .. });
-    let kind = failed.iter().find(is_unknown).or_else(|| failed.iter().find(is_etag)).unwrap_or(first);
-    if items == 1 {
-        return Some((&kind.why, first.why.to_string()));
+fn summary(ended: &[Ended]) -> Option<(&StoreError, String)> {
+    let failed = || {
+        ended.iter().filter_map(|item| match item {
+            Ended::Failed { key, why } => Some((key, why)),
+            Ended::Stored | Ended::NotTried => None,
+        })
+    };
+    let (_, first) = failed().next()?;
+    if ended.len() == 1 {
+        return Some((first, first.to_string()));
     }
-    let mut text = format!("{} of {items} items failed", failed.len());
-    for (at, Failed { key, why }) in failed.iter().enumerate() {
-        let mark = if at == 0 { ':' } else { ';' };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{mark} {key}: {why}");
+    let is_unknown = |(_, why): &(_, &StoreError)| matches!(why, StoreError::OutcomeUnknown { .. });
+    let is_etag =
+        |(_, why): &(_, &StoreError)| matches!(why, StoreError::EtagMismatch { .. } | StoreError::EtagInvalid { .. });
+    let kind = failed().find(is_unknown).or_else(|| failed().find(is_etag)).map_or(first, |(_, why)| why);
+    let mut text = format!("{} of {} items failed", failed().count(), ended.len());
+    let not_tried = ended.iter().filter(|item| matches!(item, Ended::NotTried)).count();
+    // Writing to a string cannot fail.
+    if not_tried > 0 {
+        let _ = write!(text, ", {not_tried} more were not tried");
     }
-    Some((&kind.why, text))
+    for (at, (key, why)) in failed().enumerate() {
+        if text.len() > MAX_MESSAGE {
+            break;
+        }
+        let _ = write!(text, "{} {key}: {why}", if at == 0 { ':' } else { ';' });
+    }
+    Some((kind, text))
 }

@@ -38,6 +38,10 @@ fn failed() -> StoreError {
     StoreError::Failed { reason: "it is full".to_owned() }
 }
 
+fn unavailable() -> StoreError {
+    StoreError::Unavailable { reason: "no connection".to_owned() }
+}
+
 fn unknown() -> StoreError {
     StoreError::OutcomeUnknown { reason: "the link died".to_owned() }
 }

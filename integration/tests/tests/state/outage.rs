@@ -66,10 +66,22 @@ fn without_redis_nothing_is_said_to_be_done_or_unknown_and_all_is_well_when_it_i
         }
         let entries = store.bulk(&json!({"keys": ["k"]})).expect(200).json();
         assert!(entries[0]["error"].as_str().unwrap().contains("no connection"), "{entries}");
+        many_wait_no_longer_than_one(&store);
         mesh.redis().restart();
         wait::until_true("the store is back", || store.get("k").status == 200);
         assert_eq!(store.value("k").as_deref(), Some("\"kept\""));
     }
+}
+
+/// Far more items than are with the store at once, so that each waiting its turn would never end.
+fn many_wait_no_longer_than_one(store: &Store<'_>) {
+    let keys: Vec<String> = (0..5000).map(|number| format!("many-{number}")).collect();
+    let items: Vec<_> = keys.iter().map(|key| json!({"key": key, "value": 1})).collect();
+    let body = dapr::error(&store.save(&json!(items)), 500, "ERR_STATE_SAVE");
+    assert!(message(&body).contains("100 of 5000 items failed, 4900 more were not tried"), "{body}");
+    let entries = store.bulk(&json!({"keys": keys})).expect(200).json();
+    let errors = entries.as_array().unwrap().iter().filter_map(|entry| entry["error"].as_str());
+    assert_eq!(errors.filter(|error| error.starts_with("not tried")).count(), 4900);
 }
 
 #[test]

@@ -65,6 +65,18 @@ fn put_and_http_2_and_any_content_type_are_as_good_as_post_and_json() {
 }
 
 #[test]
+fn the_body_of_a_get_or_delete_means_nothing() {
+    on_each_store(|store| {
+        let key = unique("body");
+        store.put(&key, &json!(1));
+        let body = vec![b'x'; 256 * 1024];
+        assert_eq!(store.app().get(&store.path(&key)).body(body.clone()).send().expect(200).text(), "1");
+        dapr::no_content(&store.app().delete(&store.path(&key)).body(body).send());
+        assert_eq!(store.value(&key), None);
+    });
+}
+
+#[test]
 fn several_items_are_stored_by_one_request() {
     on_each_store(|store| {
         let keys: Vec<String> = (0..300).map(|number| unique(&format!("many-{number}"))).collect();

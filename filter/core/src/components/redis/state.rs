@@ -83,7 +83,7 @@ async fn read(link: &RedisLink, command: &[u8], key: &str) -> Result<Reply, Stor
     let command = Command::new(2, key.len()).arg(command).arg(key.as_bytes());
     let reply = link.send(Kind::Read, command.into_bytes()).await;
     // Nothing was changed, whatever became of a read.
-    reply.map_err(|error| StoreError::Failed {
+    reply.map_err(|error| StoreError::Unavailable {
         reason: match error {
             LinkError::NotSent { reason } | LinkError::OutcomeUnknown { reason } => reason,
         },

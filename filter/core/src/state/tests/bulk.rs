@@ -58,6 +58,16 @@ fn no_more_keys_are_read_at_once_than_asked_for() {
 }
 
 #[test]
+fn when_the_store_does_not_answer_the_keys_that_wait_are_not_tried() {
+    let fixture = Fixture::new();
+    fixture.store.records.borrow_mut().insert("myapp||b".to_owned(), Err(unavailable()));
+    let reply = fixture.call(BULK, r#"{"keys":["a","b","c"],"parallelism":1}"#);
+    let expected = r#"[{"key":"a"},{"key":"b","error":"no connection"},{"key":"c","error":"not tried: the store did not answer for another key"}]"#;
+    assert_eq!(String::from_utf8(reply.body).unwrap(), format!("{expected}\n"));
+    assert_eq!(fixture.store.read.borrow().len(), 2);
+}
+
+#[test]
 fn more_values_than_an_answer_may_hold_are_refused_as_a_whole() {
     let fixture = Fixture::new();
     fixture.store.holds_record("myapp||big", &vec![b'1'; 12 * 1024 * 1024], "1");

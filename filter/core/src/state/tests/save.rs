@@ -133,6 +133,7 @@ fn the_failure_of_a_single_item_has_its_status() {
         (mismatch(), 409, "possible etag mismatch. error from state store: it has changed"),
         (invalid(), 400, "invalid etag value: no number"),
         (failed(), 500, "it is full"),
+        (unavailable(), 500, "no connection"),
         (unknown(), 500, "the outcome is unknown, the write may or may not have been done: the link died"),
     ] {
         fixture.store.answers.borrow_mut().push_back(Err(why));
@@ -159,6 +160,32 @@ fn an_unknown_outcome_is_never_hidden_behind_a_conflict() {
     let (status, _, message) = error(&reply);
     assert_eq!(status, 500);
     assert!(message.contains("b: the outcome is unknown"), "{message}");
+}
+
+#[test]
+fn when_the_store_does_not_answer_the_items_that_wait_are_not_tried() {
+    for why in [unavailable(), unknown()] {
+        let fixture = Fixture::new();
+        fixture.store.holds.set(true);
+        fixture.store.answers.borrow_mut().push_back(Err(why.clone()));
+        let items: Vec<_> = (0..250).map(|n| json!({"key": format!("k{n}")})).collect();
+        assert_eq!(fixture.begin(SAVE, Headers::new(), Value::from(items).to_string()), None);
+        fixture.store.release();
+        let (status, _, message) = error(&fixture.run().unwrap());
+        let start = "failed saving state in state store s: 1 of 250 items failed, 150 more were not tried: k0: ";
+        assert_eq!((status, message), (500, format!("{start}{why}")));
+        assert_eq!(fixture.store.set.borrow().len(), 100);
+    }
+}
+
+#[test]
+fn a_message_about_very_many_items_is_cut() {
+    let fixture = Fixture::new();
+    fixture.store.answers.borrow_mut().extend(vec![Err(failed()); 1000]);
+    let items: Vec<_> = (0..1000).map(|n| json!({"key": format!("k{n}")})).collect();
+    let (status, _, message) = error(&fixture.call(SAVE, &Value::from(items).to_string()));
+    assert_eq!((status, message.len()), (500, crate::error::MAX_MESSAGE));
+    assert!(message.contains("1000 of 1000 items failed: k0: it is full; k1: "), "{message}");
 }
 
 #[test]

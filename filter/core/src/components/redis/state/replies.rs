@@ -37,7 +37,7 @@ pub(super) fn failed(reply: Reply) -> StoreError {
 /// A write that the link could not bring to an end.
 pub(super) fn interrupted(error: LinkError) -> StoreError {
     match error {
-        LinkError::NotSent { reason } => StoreError::Failed { reason },
+        LinkError::NotSent { reason } => StoreError::Unavailable { reason },
         LinkError::OutcomeUnknown { reason } => StoreError::OutcomeUnknown { reason },
     }
 }

@@ -314,7 +314,7 @@ fn a_write_is_unknown_once_it_has_left_and_a_failure_if_it_never_did() {
     setup.runtime.on_tcp_close(setup.tcp(), 14);
     let never = setup.begin(setup.store.set(set("k", "1")));
     setup.host.pass(&setup.runtime, Duration::from_secs(3));
-    assert!(matches!(never.take(), Some(Err(StoreError::Failed { .. }))));
+    assert!(matches!(never.take(), Some(Err(StoreError::Unavailable { .. }))));
 }
 
 #[test]
