@@ -9,18 +9,28 @@ use crate::problem::Problems;
 use crate::redis;
 use crate::resources::{Component, Configuration, Resources, Source};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use weft_core::components::SUPPORTED;
 use weft_core::config;
 
 /// Servers of all applications, each with an Envoy cluster of its own name.
 #[derive(Debug, Clone, Default)]
-pub struct Backends(Vec<Backend>);
+pub struct Backends {
+    list: Vec<Backend>,
+    authorities: Option<PathBuf>,
+}
 
 impl Backends {
+    /// None yet. `authorities`: the file of those that may sign the certificates of servers.
+    #[must_use]
+    pub fn new(authorities: Option<PathBuf>) -> Self {
+        Self { list: Vec::new(), authorities }
+    }
+
     /// All of them.
     #[must_use]
     pub fn into_inner(self) -> Vec<Backend> {
-        self.0
+        self.list
     }
 
     /// Adds the server of a component; gives the name of its cluster. Applications may have different components of
@@ -29,12 +39,12 @@ impl Backends {
         let wanted = backend_cluster(component);
         let names = std::iter::once(wanted.clone()).chain((2..).map(|number| format!("{wanted}_{number}")));
         for cluster in names {
-            let known = self.0.iter().find(|known| known.cluster == cluster);
+            let known = self.list.iter().find(|known| known.cluster == cluster);
             match known {
                 Some(known) if *known == (Backend { cluster: cluster.clone(), ..backend.clone() }) => return cluster,
                 Some(_) => {}
                 None => {
-                    self.0.push(Backend { cluster: cluster.clone(), ..backend });
+                    self.list.push(Backend { cluster: cluster.clone(), ..backend });
                     return cluster;
                 }
             }
@@ -92,7 +102,7 @@ fn convert(
         return None;
     }
     let (cluster, metadata) = if redis::is_redis(&kind.value) {
-        let split = redis::split(component, problems);
+        let split = redis::split(component, backends.authorities.as_deref(), problems);
         (Some(backends.add(&component.name, split.backend?)), split.rest)
     } else {
         (None, plain(component))

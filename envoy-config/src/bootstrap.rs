@@ -117,8 +117,9 @@ pub struct Backend {
 /// TLS to a [`Backend`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Take any certificate of the server.
-    pub skip_verify: bool,
+    /// The file of the authorities one of which has to have signed the server's certificate; without it, any certificate
+    /// will do.
+    pub authorities: Option<PathBuf>,
     /// Our own certificate and its key, both PEM.
     pub identity: Option<(String, String)>,
 }
@@ -126,7 +127,7 @@ pub struct Tls {
 // Not derived: the key must never reach a log.
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("skip_verify", &self.skip_verify).finish_non_exhaustive()
+        f.debug_struct("Tls").field("authorities", &self.authorities).finish_non_exhaustive()
     }
 }
 

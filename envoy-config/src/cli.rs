@@ -1,6 +1,8 @@
 //! The command line.
 
 mod args;
+mod prepare;
+mod render;
 mod run;
 
 use crate::launch::guard;
@@ -12,18 +14,22 @@ type Outcome = Result<u8, String>;
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let outcome = match args::parse() {
-        Weft { verb: Verb::Run(options) } => run::run(&options),
-        Weft { verb: Verb::Guard { folder } } => {
-            guard::run(&folder);
-            Ok(0)
-        }
-    };
-    match outcome {
+    match args::parse().and_then(|weft| act(&weft)) {
         Ok(status) => ExitCode::from(status),
         Err(why) => {
             eprintln!("weft: {why}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(weft: &Weft) -> Outcome {
+    match &weft.verb {
+        Verb::Run(options) => run::run(options),
+        Verb::Render(options) => render::run(options),
+        Verb::Guard { folder } => {
+            guard::run(folder);
+            Ok(0)
         }
     }
 }

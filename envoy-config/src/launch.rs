@@ -7,6 +7,7 @@ mod group;
 pub mod guard;
 mod health;
 mod member;
+mod output;
 pub mod ports;
 mod session;
 mod signals;

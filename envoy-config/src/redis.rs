@@ -5,6 +5,7 @@ use crate::bootstrap::{Backend, Tls};
 use crate::problem::Problems;
 use crate::resources::{Component, Item, Source};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use weft_core::duration::parse_component_duration;
 
@@ -52,9 +53,15 @@ pub struct Split {
     pub rest: BTreeMap<String, String>,
 }
 
-/// Takes the settings apart.
-pub fn split(component: &Component, problems: &Problems) -> Split {
-    let reader = Reader { component, problems };
+/// The file of certificate authorities of `SSL_CERT_FILE`, else the system's.
+#[must_use]
+pub fn authorities() -> Option<PathBuf> {
+    openssl_probe::probe().cert_file
+}
+
+/// Takes the settings apart. `authorities`: those that a server's certificate may be signed by.
+pub fn split(component: &Component, authorities: Option<&Path>, problems: &Problems) -> Split {
+    let reader = Reader { component, authorities, problems };
     let backend = reader.backend();
     reader.only_supported();
     let mut rest = BTreeMap::new();
@@ -89,6 +96,7 @@ fn value(item: &Item) -> &str {
 
 struct Reader<'a> {
     component: &'a Component,
+    authorities: Option<&'a Path>,
     problems: &'a Problems,
 }
 
@@ -186,7 +194,20 @@ impl<'a> Reader<'a> {
                 self.refuse(item, "has no meaning without enableTLS");
             }
         }
-        enabled.then_some(Tls { skip_verify, identity })
+        if !enabled {
+            return None;
+        }
+        let authorities = if skip_verify { None } else { self.authorities() };
+        Some(Tls { authorities, identity })
+    }
+
+    fn authorities(&self) -> Option<PathBuf> {
+        if self.authorities.is_none()
+            && let Some(item) = self.item("enableTLS")
+        {
+            self.refuse(item, "needs a file of certificate authorities; set SSL_CERT_FILE or insecureSkipTLSVerify");
+        }
+        self.authorities.map(Path::to_path_buf)
     }
 
     fn flag(&self, name: &str) -> bool {

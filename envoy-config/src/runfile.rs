@@ -100,31 +100,20 @@ fn read_fields(mut fields: Fields<'_>, folder: &Path, problems: &Problems) -> Ve
     let apps: Vec<Spec> =
         fields.each("apps").into_iter().filter_map(|fields| app::read(fields, folder, &common, problems)).collect();
     fields.finish();
-    twice(&apps, problems);
     apps
 }
 
-/// Ids and ports have one owner each.
-fn twice(apps: &[Spec], problems: &Problems) {
+/// Tells ids and ports that are given twice.
+pub fn check_unique(apps: &[Spec], problems: &Problems) {
     let mut ids: BTreeMap<&str, &Place> = BTreeMap::new();
     let mut ports: BTreeMap<u16, &Place> = BTreeMap::new();
     for app in apps {
-        match ids.get(app.id.value.as_str()) {
-            Some(first) => {
-                problems.add(&app.id.place, format!("appID {:?} is in line {} already", app.id.value, first.line))
-            }
-            None => {
-                ids.insert(&app.id.value, &app.id.place);
-            }
+        if let Some(first) = ids.insert(&app.id.value, &app.id.place) {
+            problems.add(&app.id.place, format!("the app id {:?} stands at {first} too", app.id.value));
         }
         for port in [&app.port, &app.http, &app.grpc].into_iter().flatten() {
-            match ports.get(&port.value) {
-                Some(first) => {
-                    problems.add(&port.place, format!("port {} is in line {} already", port.value, first.line))
-                }
-                None => {
-                    ports.insert(port.value, &port.place);
-                }
+            if let Some(first) = ports.insert(port.value, &port.place) {
+                problems.add(&port.place, format!("the port {} stands at {first} too", port.value));
             }
         }
     }

@@ -88,18 +88,24 @@ pub(super) fn backend(backend: &Backend) -> Value {
         "connect_timeout": format!("{}s", backend.connect_timeout.as_secs_f64()),
         "load_assignment": endpoint(&backend.cluster, &address),
     });
-    if let (Some(members), Some(tls)) = (cluster.as_object_mut(), &backend.tls) {
-        members.insert("transport_socket".to_owned(), transport(tls, &backend.host));
+    if let Some(members) = cluster.as_object_mut() {
+        if kind == "STRICT_DNS" {
+            // `localhost` has both, and servers on a developer's machine often listen on the first only.
+            members.insert("dns_lookup_family".to_owned(), json!("V4_PREFERRED"));
+        }
+        if let Some(tls) = &backend.tls {
+            members.insert("transport_socket".to_owned(), transport(tls, &backend.host));
+        }
     }
     cluster
 }
 
 fn transport(tls: &Tls, host: &str) -> Value {
     let mut common = serde_json::Map::new();
-    if !tls.skip_verify {
+    if let Some(authorities) = &tls.authorities {
         let kind = if host.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
         let validation = json!({
-            "system_root_certs": {},
+            "trusted_ca": {"filename": authorities},
             "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
         });
         common.insert("validation_context".to_owned(), validation);

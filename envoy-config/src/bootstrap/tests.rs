@@ -91,7 +91,7 @@ fn a_request_may_be_larger_than_the_filter_takes_so_that_the_filter_answers_it()
 #[test]
 fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
     let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
-    let tls = Some(Tls::default());
+    let tls = Some(Tls { authorities: Some("ca.pem".into()), identity: None });
     let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_millis(1500) };
     let all = Proxy { backends: vec![one.clone()], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
@@ -99,14 +99,15 @@ fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
     assert_eq!(cluster["connect_timeout"], "1.5s");
     let context = &cluster["transport_socket"]["typed_config"];
     assert_eq!(context["sni"], "redis.example");
-    let names = &context["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"];
-    assert_eq!(names[0]["matcher"]["exact"], "redis.example");
+    let validation = &context["common_tls_context"]["validation_context"];
+    assert_eq!(validation["match_typed_subject_alt_names"][0]["matcher"]["exact"], "redis.example");
+    assert_eq!(validation["trusted_ca"]["filename"], "ca.pem");
 }
 
 #[test]
 fn a_certificate_that_is_not_to_be_verified_is_not() {
     let (cluster, host) = ("redis".to_owned(), "10.0.0.1".to_owned());
-    let tls = Some(Tls { skip_verify: true, identity: Some(("chain".to_owned(), "key".to_owned())) });
+    let tls = Some(Tls { authorities: None, identity: Some(("chain".to_owned(), "key".to_owned())) });
     let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_secs(5) };
     let all = Proxy { backends: vec![one], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
@@ -118,6 +119,6 @@ fn a_certificate_that_is_not_to_be_verified_is_not() {
 
 #[test]
 fn debug_output_shows_no_key() {
-    let tls = Tls { skip_verify: false, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())) };
+    let tls = Tls { authorities: None, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())) };
     assert!(!format!("{tls:?}").contains("PRIVATE"));
 }

@@ -1,7 +1,10 @@
 //! Verbs and flags. They are those of `dapr run` wherever there is one.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+mod refused;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use weft::runfile::body_size;
 use weft_core::config::LogLevel;
 
 /// Dapr's building blocks inside Envoy: runs applications that are written for Dapr, without daprd.
@@ -14,53 +17,107 @@ pub struct Weft {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Starts Envoy with Weft's filter and then the application.
+    /// Starts Envoy with Weft's filter and then the application, or all applications of a run file.
     #[command(after_help = RUN_HELP)]
-    Run(RunOptions),
+    Run(Box<RunOptions>),
+    /// Writes the configuration that `run` would start Envoy with.
+    #[command(after_help = RENDER_HELP)]
+    Render(Box<RenderOptions>),
     /// Ends process groups when its parent has ended.
-    #[command(name = guard_verb(), hide = true)]
+    #[command(name = crate::launch::guard::VERB, hide = true)]
     Guard { folder: PathBuf },
 }
 
 const RUN_HELP: &str = "\
 The application finds Dapr's API by DAPR_HTTP_PORT and DAPR_GRPC_PORT, and its own id and port in APP_ID and APP_PORT. \
-Its lines come out with its id in front, weft's status is the application's. Ctrl-C and SIGTERM end the application, \
-then Envoy; a second one ends them at once.
+Its lines come out with its id in front; weft's status is the application's, of several the first that is not 0. \
+Ctrl-C and SIGTERM end the applications, then Envoy; a second one ends them at once.
+
+All applications of a run file are served by one Envoy. It is Dapr's multi-app run file; what Weft does not support in \
+it, or in the resources, is refused by file, line, name and reason before anything starts.
 
 Examples:
-  weft run --app-id orders --app-port 8080 -- node app.js
-  weft run --app-id probe                                    no application: only Dapr's API, until Ctrl-C
+  weft run --app-id orders --app-port 8080 --resources-path ./components -- node app.js
+  weft run --app-id probe         only Dapr's API, until Ctrl-C
+  weft run -f run.yaml
 
 Environment:
   ENVOY_BIN   Envoy's binary; else `envoy` on PATH
   WEFT_WASM   as --wasm";
 
-const fn guard_verb() -> &'static str {
-    crate::launch::guard::VERB
-}
+const RENDER_HELP: &str = "\
+Without ports, the first application gets Dapr's own, 3500 and 50001, the others those that follow. The configuration \
+holds the components' secrets.
+
+Examples:
+  weft render --app-id orders --app-port 8080 > envoy.json && envoy -c envoy.json
+  weft render -f run.yaml --out rendered && envoy -c rendered/envoy.json";
 
 #[derive(Debug, Args)]
 pub struct RunOptions {
-    /// Name by which others call the application.
-    #[arg(short = 'a', long, value_name = "ID")]
-    pub app_id: String,
-    /// Port on 127.0.0.1 where the application listens; without it the application cannot be called.
-    #[arg(short = 'p', long, value_name = "PORT")]
-    pub app_port: Option<u16>,
-    /// How the application is called.
-    #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http")]
-    pub app_protocol: String,
-    /// Port for Dapr's HTTP API [default: any free one].
-    #[arg(short = 'H', long, value_name = "PORT")]
-    pub dapr_http_port: Option<u16>,
-    /// Port for Dapr's gRPC API [default: any free one].
-    #[arg(short = 'G', long, value_name = "PORT")]
-    pub dapr_grpc_port: Option<u16>,
+    #[command(flatten)]
+    pub apps: AppOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
     /// The application and its arguments, after `--`.
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RenderOptions {
+    #[command(flatten)]
+    pub apps: AppOptions,
+    #[command(flatten)]
+    pub proxy: ProxyOptions,
+    /// Folder for the bootstrap envoy.json, each application's plugin-<id>.json, and the module; else the bootstrap goes
+    /// to standard output.
+    #[arg(short = 'o', long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Where Envoy will find the module [default: where it is now].
+    #[arg(long, value_name = "FILE")]
+    pub module_path: Option<PathBuf>,
+}
+
+/// Flags about applications.
+#[derive(Debug, Args)]
+pub struct AppOptions {
+    /// Name by which others call the application.
+    #[arg(short = 'a', long, value_name = "ID", required_unless_present = "run_file")]
+    pub app_id: Option<String>,
+    /// Port on 127.0.0.1 where the application listens; without it the application cannot be called.
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = port())]
+    pub app_port: Option<u16>,
+    /// How the application is called; http is what there is.
+    #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http", value_parser = protocol)]
+    pub app_protocol: String,
+    /// Port for Dapr's HTTP API [default: any free one].
+    #[arg(short = 'H', long, value_name = "PORT", value_parser = port())]
+    pub dapr_http_port: Option<u16>,
+    /// Port for Dapr's gRPC API [default: any free one].
+    #[arg(short = 'G', long, value_name = "PORT", value_parser = port())]
+    pub dapr_grpc_port: Option<u16>,
+    /// File or folder of components and subscriptions; may be repeated [default: the store `statestore` and the
+    /// broker `pubsub`, in memory].
+    #[arg(short = 'd', long, value_name = "PATH", visible_alias = "components-path")]
+    pub resources_path: Vec<PathBuf>,
+    /// File of the application's Configuration.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Largest body of a request that is not an invocation, such as 16Mi [default: 4Mi].
+    #[arg(long, value_name = "SIZE", value_parser = body_size)]
+    pub max_body_size: Option<u32>,
+    /// Runs the applications of this file, or of the `dapr.yaml` in this folder.
+    #[arg(
+        short = 'f',
+        long,
+        value_name = "PATH",
+        conflicts_with_all = [
+            "app_id", "app_port", "app_protocol", "dapr_http_port", "dapr_grpc_port", "resources_path", "config",
+            "max_body_size",
+        ],
+    )]
+    pub run_file: Option<PathBuf>,
 }
 
 /// Flags about the proxy.
@@ -72,8 +129,8 @@ pub struct ProxyOptions {
     /// How many threads of Envoy serve requests.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub workers: u32,
-    /// Port on 127.0.0.1 for Envoy's own interface, such as its statistics; 0 for any free one [default: none].
-    #[arg(long, value_name = "PORT")]
+    /// Port on 127.0.0.1 for Envoy's own interface, such as its statistics [default: none].
+    #[arg(long, value_name = "PORT", value_parser = port())]
     pub admin_port: Option<u16>,
     /// The filter's module, or a folder of modules to choose from [default: the one in weft, else beside it].
     #[arg(long, value_name = "PATH", env = "WEFT_WASM", hide_env = true)]
@@ -86,6 +143,7 @@ pub enum Level {
     Debug,
     Info,
     Warn,
+    #[value(alias = "fatal", alias = "panic")]
     Error,
 }
 
@@ -100,7 +158,35 @@ impl From<Level> for LogLevel {
     }
 }
 
+fn port() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+fn protocol(text: &str) -> Result<String, String> {
+    match text {
+        "http" => Ok(text.to_owned()),
+        _ => Err("this release calls applications by http".to_owned()),
+    }
+}
+
 /// Reads the command line; ends the program where it is wrong or asks for help.
-pub fn parse() -> Weft {
-    Weft::parse()
+///
+/// # Errors
+/// Flags of `dapr run` that Weft does not have, each with the reason.
+pub fn parse() -> Result<Weft, String> {
+    let matches = Weft::command().mut_subcommand("run", refused::add).get_matches();
+    if let Some(run) = matches.subcommand_matches("run") {
+        refused::check(run)?;
+    }
+    Weft::from_arg_matches(&matches).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Weft::command().mut_subcommand("run", refused::add).debug_assert();
+    }
 }

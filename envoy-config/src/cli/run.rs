@@ -1,71 +1,55 @@
 //! `weft run`.
 
 use super::Outcome;
-use super::args::{ProxyOptions, RunOptions};
-use crate::launch::ports::{self, Ports};
-use crate::launch::{self, Console, Plan, Program};
+use super::args::{AppOptions, RunOptions};
+use super::prepare::{Choice, prepare};
+use crate::launch::{self, Console, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use weft::bootstrap::{Admin, App, Proxy};
-use weft::modules::Variant;
-use weft_core::config::{Component, Invoke};
+use weft::problem::Problems;
+use weft::runfile::{self, Destination, Given, Spec};
 
-/// Runs an application.
+/// Runs an application, or those of a run file.
 ///
 /// # Errors
 /// What cannot be run, and why.
 pub fn run(options: &RunOptions) -> Outcome {
-    let app = app(options)?;
-    let program = Program {
-        id: app.id.clone(),
-        command: options.command.clone(),
-        folder: std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?,
-        environment: BTreeMap::new(),
-    };
-    let plan = plan(vec![app], vec![program], &options.proxy)?;
-    let console = Arc::new(Console::new(plan.programs.iter().map(|program| program.id.as_str())));
-    launch::run(plan, console)
-}
-
-fn app(options: &RunOptions) -> Result<App, String> {
-    let given = [options.app_port, options.dapr_http_port, options.dapr_grpc_port];
-    let mut ports = Ports::new(given.into_iter().flatten().collect());
-    let http = dapr_port("--dapr-http-port", options.dapr_http_port, &mut ports)?;
-    let grpc = dapr_port("--dapr-grpc-port", options.dapr_grpc_port, &mut ports)?;
-    let mut app = App::new(&options.app_id, http, grpc, options.app_port);
-    app.log_level = options.proxy.log_level.into();
-    app.components = defaults();
-    Ok(app)
-}
-
-fn dapr_port(flag: &str, given: Option<u16>, ports: &mut Ports) -> Result<u16, String> {
-    match given {
-        None => ports.free(),
-        Some(port) if ports::is_free(port) => Ok(port),
-        Some(port) => Err(format!("{flag}: port {port} of 127.0.0.1 is taken by another program")),
-    }
-}
-
-/// What is there if no resources are given, as after `dapr init`: only that nothing outlives the proxy.
-fn defaults() -> Vec<Component> {
-    [("statestore", "state.in-memory"), ("pubsub", "pubsub.in-memory")].map(in_memory).into()
-}
-
-fn in_memory((name, kind): (&str, &str)) -> Component {
-    let (name, kind, version) = (name.to_owned(), kind.to_owned(), "v1".to_owned());
-    Component { name, kind, version, cluster: None, metadata: BTreeMap::new() }
-}
-
-fn plan(apps: Vec<App>, programs: Vec<Program>, options: &ProxyOptions) -> Result<Plan, String> {
-    let module = Variant::serving(&apps).find(options.wasm.as_deref())?;
+    let problems = Problems::default();
+    let specs = specs(&options.apps, options.command.clone(), &problems)?;
+    let prepared = prepare(&specs, &options.proxy, Choice::Free, &problems)?;
     let envoy = launch::find_envoy(std::env::var_os("ENVOY_BIN"), std::env::var_os("PATH"))?;
-    let proxy = Proxy {
-        module: module.name().into(),
-        apps,
-        elsewhere: Invoke::default(),
-        backends: Vec::new(),
-        workers: options.workers,
-        admin: options.admin_port.map_or(Admin::Off, Admin::Port),
-    };
-    Ok(Plan { proxy, module, envoy, log_level: options.log_level.into(), programs })
+    let console = Arc::new(Console::new(prepared.programs.iter().map(|program| program.id.as_str())));
+    prepared.remarks.iter().for_each(|remark| console.say(&remark.to_string()));
+    let (proxy, module, programs) = (prepared.proxy, prepared.module, prepared.programs);
+    launch::run(Plan { proxy, module, envoy, log_level: options.proxy.log_level.into(), programs }, console)
+}
+
+/// The applications that flags or a run file describe.
+///
+/// # Errors
+/// There is no current folder, or a command beside a run file.
+pub fn specs(options: &AppOptions, command: Vec<String>, problems: &Problems) -> Result<Vec<Spec>, String> {
+    if let Some(file) = &options.run_file {
+        if !command.is_empty() {
+            return Err("--run-file: the commands stand in the file; remove the one behind it".to_owned());
+        }
+        return Ok(runfile::read(file, problems));
+    }
+    let folder = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
+    let port = |flag: &str, port: Option<u16>| port.map(|port| Given::by_flag(port, flag));
+    Ok(vec![Spec {
+        id: Given::by_flag(options.app_id.clone().unwrap_or_default(), "--app-id"),
+        folder,
+        command,
+        environment: BTreeMap::new(),
+        port: port("--app-port", options.app_port),
+        http: port("--dapr-http-port", options.dapr_http_port),
+        grpc: port("--dapr-grpc-port", options.dapr_grpc_port),
+        resources: options.resources_path.clone(),
+        configuration: options.config.clone(),
+        log_level: None,
+        max_body: options.max_body_size,
+        app_log: Destination::Console,
+        filter_log: Destination::Console,
+    }])
 }

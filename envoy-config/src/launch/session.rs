@@ -3,11 +3,11 @@
 mod start;
 mod stop;
 
-use super::console::{Console, Stream};
+use super::console::Console;
 use super::group::Group;
 use super::guard::Guard;
 use super::member::{Event, Who};
-use super::{envoy_log, signals};
+use super::signals;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use weft::bootstrap::Proxy;
 use weft::modules::Module;
+use weft::runfile::Destination;
 use weft_core::config::LogLevel;
 
 /// What is to run.
@@ -42,6 +43,10 @@ pub struct Program {
     pub folder: PathBuf,
     /// Environment variables besides those of this program.
     pub environment: BTreeMap<String, String>,
+    /// Where its lines go.
+    pub log: Destination,
+    /// Where its filters' lines go.
+    pub filter_log: Destination,
 }
 
 /// A run under way.
@@ -139,15 +144,4 @@ fn exit_code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// Shows a line of Envoy's log.
-fn show(console: &Console, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    if let Some(line) = envoy_log::read(text.trim_end()) {
-        match line.app {
-            Some(app) => console.line(Stream::Err, app, line.text.as_bytes()),
-            None => console.say(&line.text),
-        }
-    }
 }

@@ -10,7 +10,7 @@ fn split_of(metadata: &str) -> (Split, Vec<String>, Vec<String>) {
     );
     let problems = Problems::default();
     let resources: Resources = read_text(&text, &problems);
-    let split = split(&resources.components[0], &problems);
+    let split = split(&resources.components[0], Some(Path::new("ca.pem")), &problems);
     let text = |list: Vec<Problem>| list.iter().map(Problem::to_string).collect();
     (split, text(problems.check(()).err().unwrap_or_default()), text(problems.remarks()))
 }
@@ -71,10 +71,10 @@ fn a_server_that_is_not_well_described_is_a_problem() {
 #[test]
 fn tls_is_on_only_where_it_is_asked_for() {
     let on = backend("name: redisHost, value: r\nname: enableTLS, value: true");
-    assert_eq!(on.tls, Some(Tls::default()));
+    assert_eq!(on.tls.unwrap().authorities, Some("ca.pem".into()));
     let lax =
         backend("name: redisHost, value: r\nname: enableTLS, value: yes\nname: insecureSkipTLSVerify, value: true");
-    assert!(lax.tls.unwrap().skip_verify);
+    assert!(lax.tls.unwrap().authorities.is_none());
     let known = backend(
         "name: redisHost, value: r\nname: enableTLS, value: 1\nname: clientCert, value: C\nname: clientKey, value: K",
     );

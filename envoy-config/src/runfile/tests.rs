@@ -10,6 +10,7 @@ fn read_in(folder: &Path, text: &str) -> (Vec<Spec>, Vec<String>, Vec<String>) {
     fs::write(folder.join("run.yaml"), text).unwrap();
     let problems = Problems::default();
     let specs = read(&folder.join("run.yaml"), &problems);
+    check_unique(&specs, &problems);
     let plain = |list: Vec<Problem>| {
         let prefix = format!("{}/", folder.display());
         list.iter().map(|it| it.to_string().replace(&prefix, "")).collect()
@@ -124,8 +125,8 @@ apps:
         "run.yaml:7: the application \"a\": apps[0].appSSL is not supported: applications are called in plain HTTP on this machine",
         "run.yaml:8: the application \"a\": apps[0].enableAppHealthCheck is not supported: not by this release",
         "run.yaml:9: the application \"a\": apps[0].unknown is not known; there may be appID, appDirPath, ",
-        "run.yaml:10: appID \"a\" is in line 3 already",
-        "run.yaml:13: port 7 is in line 12 already",
+        "run.yaml:10: the app id \"a\" stands at run.yaml:3 too",
+        "run.yaml:13: the port 7 stands at run.yaml:12 too",
         "run.yaml:14: the application \"a\": apps[1].logLevel is \"loud\", which is not debug, info, warn or error",
         "run.yaml:15: the application \"a\": apps[1].daprMaxBodySize is no size: write a size such as 4Mi, of less than 4Gi",
         "run.yaml:16: the application \"a\": apps[1].appLogDestination is \"printer\"; write console, file or fileAndConsole",

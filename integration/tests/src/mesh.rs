@@ -8,7 +8,7 @@ use crate::redis::{Redis, TlsPort};
 use crate::{env, ports, wait};
 use hyper::Method;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -147,9 +147,6 @@ impl Builder {
         let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = self.proxy(&apps).bootstrap();
-        if let Some(tls) = self.redis.as_ref().and_then(Redis::tls) {
-            trust(&mut config, &tls.certificates.authority);
-        }
         if self.listeners_in_file {
             listeners_to_file(&mut config, &folder);
         }
@@ -211,19 +208,9 @@ pub fn backend(cluster: &str, port: u16) -> Backend {
 
 fn redis_backend(cluster: &str, redis: &Redis) -> Backend {
     let Some(TlsPort { port, certificates }) = redis.tls() else { return backend(cluster, redis.port()) };
-    let tls = Some(Tls { skip_verify: false, identity: Some(certificates.client.clone()) });
+    let tls =
+        Some(Tls { authorities: Some(certificates.authority.clone()), identity: Some(certificates.client.clone()) });
     Backend { tls, ..backend(cluster, *port) }
-}
-
-/// Makes the proxy trust a test's authority in place of the machine's.
-fn trust(config: &mut Value, authority: &Path) {
-    for cluster in config["static_resources"]["clusters"].as_array_mut().expect("a list of clusters") {
-        let context = "/transport_socket/typed_config/common_tls_context/validation_context";
-        if let Some(validation) = cluster.pointer_mut(context).and_then(Value::as_object_mut) {
-            validation.remove("system_root_certs");
-            validation.insert("trusted_ca".to_owned(), json!({"filename": authority}));
-        }
-    }
 }
 
 fn listeners_to_file(config: &mut Value, folder: &TempDir) {

@@ -1,4 +1,4 @@
-//! `weft run`: the real program with a real Envoy.
+//! `weft run` and `weft render`: the real program with a real Envoy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -8,6 +8,12 @@ mod api;
 mod failures;
 #[path = "run/life.rs"]
 mod life;
+#[path = "run/multi.rs"]
+mod multi;
+#[path = "run/render.rs"]
+mod render;
+#[path = "run/resources.rs"]
+mod resources;
 
 use weft_tests::weft::Weft;
 

@@ -1,8 +1,9 @@
 //! The start of a run.
 
-use super::{End, Plan, Program, Session, show};
+use super::{End, Plan, Program, Session};
 use crate::launch::console::Stream;
 use crate::launch::member::{self, Event, Sink, Who};
+use crate::launch::output::{EnvoyOutput, Output};
 use crate::launch::{envoy, health};
 use std::fs;
 use std::path::Path;
@@ -36,8 +37,8 @@ impl Session {
         let file = folder.join("envoy.json");
         let text = plan.proxy.bootstrap().to_string();
         fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
-        let console = Arc::clone(&self.console);
-        let sink: Sink = Arc::new(move |_, line| show(&console, line));
+        let output = EnvoyOutput::open(&self.console, &plan.programs)?;
+        let sink: Sink = Arc::new(move |_, line| output.line(line));
         let command = envoy::command(&plan.envoy, &file, plan.proxy.workers, plan.log_level);
         let started = member::start(command, Who::Envoy, &sink, self.sender.clone(), &self.guard);
         self.envoy = Some(started.map_err(|error| format!("{} cannot be started: {error}", plan.envoy.display()))?);
@@ -75,8 +76,8 @@ impl Session {
         let Some((name, arguments)) = program.command.split_first() else { return Ok(()) };
         let mut command = Command::new(name);
         command.args(arguments).current_dir(&program.folder).envs(environment(app)).envs(&program.environment);
-        let (console, id) = (Arc::clone(&self.console), program.id.clone());
-        let sink: Sink = Arc::new(move |stream: Stream, line: &[u8]| console.line(stream, &id, line));
+        let output = Output::of_app(&self.console, program).map_err(End::Failed)?;
+        let sink: Sink = Arc::new(move |stream: Stream, line: &[u8]| output.line(stream, line));
         match member::start(command, Who::App(place), &sink, self.sender.clone(), &self.guard) {
             Ok(group) => {
                 self.apps.insert(place, group);

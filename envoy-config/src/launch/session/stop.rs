@@ -28,9 +28,9 @@ impl Session {
             }
             End::EnvoyEnded(status) => {
                 self.envoy_ended();
-                let why = format!("Envoy ended by itself ({status}), so the run is over");
-                self.console.say(&why);
-                Err(why)
+                self.console.say(&format!("Envoy ended by itself ({status}), so the run is over"));
+                self.failed = Some(1);
+                Ok(())
             }
             End::Failed(why) => Err(why),
         };

@@ -41,6 +41,8 @@ fn without_resources_there_are_a_store_and_a_broker_in_memory() {
         metadata["components"].as_array().unwrap().iter().map(|it| (it["name"].clone(), it["type"].clone()));
     let wanted = [("statestore", "state.in-memory"), ("pubsub", "pubsub.in-memory")];
     assert_eq!(components.collect::<Vec<_>>(), wanted.map(|(name, kind)| (json!(name), json!(kind))));
+    post("/v1.0/state/statestore").json(&json!([{"key": "a", "value": {"n": 1}}])).send().expect(204);
+    assert_eq!(get(&http, "/v1.0/state/statestore/a").send().expect(200).json(), json!({"n": 1}));
     weft_tests::wait::until_true("the subscription is made", || {
         get(&http, "/v1.0/metadata").send().json()["subscriptions"].is_array()
     });

@@ -32,7 +32,8 @@ fn a_port_that_is_taken_is_named_with_its_flag() {
     for flag in ["--dapr-http-port", "--dapr-grpc-port"] {
         let ended = weft::run(["run", "--app-id", "orders", flag, &port, "--", "true"]);
         assert_eq!(ended.status, 1);
-        assert_eq!(ended.err, format!("weft: {flag}: port {port} of 127.0.0.1 is taken by another program\n"));
+        let what = format!("{flag}: the port {port} of 127.0.0.1 is taken by another program");
+        assert_eq!(ended.err, format!("weft: nothing was done, because of a problem:\n  {what}\n"));
     }
 }
 
@@ -63,4 +64,29 @@ fn a_flag_that_is_wrong_gives_usage_and_status_2() {
     let ended = weft::run(["run", "--app-id", "orders", "--app-port", "x"]);
     assert_eq!(ended.status, 2);
     assert!(ended.err.contains("--app-port"), "{}", ended.err);
+}
+
+#[test]
+fn flags_of_dapr_that_weft_does_not_have_are_told_with_the_reason() {
+    let words =
+        ["run", "--app-id", "orders", "--app-ssl", "--metrics-port", "9090", "--app-protocol", "http", "--", "true"];
+    let ended = weft::run(words);
+    assert_eq!(ended.status, 1);
+    let wanted = "weft: --app-ssl is not supported: applications are called in plain HTTP on this machine
+weft: --metrics-port is not supported: Envoy's statistics are at --admin-port
+";
+    assert_eq!(ended.err, wanted);
+    let ended = weft::run(["run", "--app-id", "orders", "--app-protocol", "grpc", "--", "true"]);
+    assert!(
+        ended.err.contains("'--app-protocol <PROTOCOL>': this release calls applications by http"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn one_port_for_two_things_is_told_with_both_flags() {
+    let words = ["run", "--app-id", "orders", "--app-port", "8123", "--dapr-http-port", "8123", "--", "true"];
+    let ended = weft::run(words);
+    assert!(ended.err.contains("  --dapr-http-port: the port 8123 stands at --app-port too\n"), "{}", ended.err);
 }
