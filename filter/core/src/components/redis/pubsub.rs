@@ -12,11 +12,13 @@ mod fake_streams;
 mod publish;
 mod pump;
 mod read;
+mod refresh;
 mod tend;
 mod topic;
 
-use super::settings;
-use super::{RedisLink, settings::Trim};
+use super::resp::Reply;
+use super::settings::{self, Trim};
+use super::{Command, RedisLink};
 use crate::components::Site;
 use crate::config::{Component, Problem};
 use crate::pubsub::{Broker, BrokerError, Deliver, Message};

@@ -1,10 +1,10 @@
 //! The names under which workers read, and what becomes of old ones.
 
-use super::super::{Command, resp::Reply};
 use super::pump::Pump;
 use super::topic::Topic;
+use super::{Command, Reply};
 use crate::host::Host;
-use crate::runtime::link::Kind;
+use crate::runtime::link::LinkError;
 
 /// Shared by all workers of one Envoy process.
 const INSTANCE_KEY: &str = "weft/instance";
@@ -13,6 +13,7 @@ const MAX_TRIES: usize = 1000;
 
 /// A consumer name that nobody else has: `<group>-<process, 8 hex digits>-<number>`. With one name for several
 /// workers, the entries of one would look like another's. The proxy's shared memory numbers the workers.
+#[inline(never)]
 pub(super) fn new_name(host: &dyn Host, group: &str, app_id: &str, component: &str) -> String {
     let instance = update(host, INSTANCE_KEY, |old| old.unwrap_or_else(|| format!("{:08x}", random(host))));
     let instance = instance.unwrap_or_else(|| format!("{:08x}", random(host)));
@@ -63,17 +64,24 @@ return n";
 const IDLE_MILLIS: u64 = 3_600_000;
 
 /// Removes consumers that earlier processes of this application left behind.
-pub(super) async fn remove_idle(pump: &Pump, topic: &Topic) {
-    let prefix = format!("{}-", pump.group);
-    let command = Command::new(7, REMOVE_IDLE.len() + 128)
+#[inline(never)]
+pub(super) fn remove_idle(group: &str, topic: &str) -> Vec<u8> {
+    let prefix = format!("{group}-");
+    Command::new(7, REMOVE_IDLE.len() + 128)
         .arg(b"EVAL")
         .arg(REMOVE_IDLE.as_bytes())
         .number(1)
-        .arg(topic.name.as_bytes())
-        .arg(pump.group.as_bytes())
+        .arg(topic.as_bytes())
+        .arg(group.as_bytes())
         .arg(prefix.as_bytes())
-        .number(IDLE_MILLIS);
-    let why = match pump.writer.send(Kind::Read, command.into_bytes()).await {
+        .number(IDLE_MILLIS)
+        .into_bytes()
+}
+
+/// What came of [`remove_idle`].
+#[inline(never)]
+pub(super) fn removed(pump: &Pump, topic: &Topic, answer: Result<Reply, LinkError>) {
+    let why = match answer {
         Ok(Reply::Integer(_)) => return,
         Ok(other) => other.unexpected(),
         Err(error) => error.to_string(),

@@ -7,7 +7,7 @@ use super::super::settings::{Claim, Login, PubsubSettings};
 use super::super::{RedisLink, resp::Resp};
 use super::entries::EntryId;
 use super::topic::{Group, Topic};
-use super::{consumer, tend};
+use super::{consumer, read, refresh, tend};
 use crate::host::{LogLevel, TcpTarget, Time};
 use crate::pubsub::Deliver;
 use crate::runtime::link::{Link, LinkSettings};
@@ -259,15 +259,15 @@ impl Pump {
 
 async fn run(pump: Rc<Pump>) {
     while pump.has_work() {
-        if tend::refresh_is_due(&pump) {
-            Box::pin(tend::refresh(&pump)).await;
+        if refresh::is_due(&pump) {
+            refresh::refresh(Rc::clone(&pump)).await;
         }
         for topic in pump.wanted() {
             if tend::is_due(&pump, &topic) {
-                Box::pin(tend::tend(&pump, &topic)).await;
+                tend::tend(Rc::clone(&pump), topic).await;
             }
         }
-        Box::pin(pump.read()).await;
+        read::read(Rc::clone(&pump)).await;
     }
     pump.interrupt();
     pump.running.set(false);

@@ -1,12 +1,12 @@
 //! Reading new entries.
 
-use super::super::{Command, resp::Reply};
 use super::acknowledge::{acknowledge, settle};
 use super::entries::{self, Content, Entry};
 use super::pump::{LONGEST_BLOCK, Pump};
 use super::topic::{Group, Topic};
-use super::{delivery, tend};
+use super::{Command, Reply, delivery, refresh};
 use crate::pubsub::Message;
+use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,46 +24,71 @@ enum Outcome {
     Failed,
 }
 
+/// Reads once, or waits if there is nothing to read for.
+#[inline(never)]
+pub(super) fn read(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let plan = pump.plan();
+        if plan.topics.is_empty() {
+            return pump.rest(plan.idle).await;
+        }
+        // Never sent twice: entries of a lost reply are found among our pending ones.
+        let answer = pump.reader().send(Kind::Write, pump.read_command(&plan));
+        // Not within that expression: it would hold the link, which an interruption has to end.
+        let answer = answer.await;
+        if let Some(rest) = pump.heard(&plan, answer) {
+            pump.rest(rest).await;
+        }
+    })
+}
+
+/// One read to come.
+struct Plan {
+    /// The topics that may take entries.
+    topics: Vec<Rc<Topic>>,
+    /// Whether these are all that are wanted.
+    all: bool,
+    /// How long nothing else is due.
+    idle: Duration,
+}
+
 impl Pump {
-    /// Reads once, or waits if there is nothing to read for.
-    pub(super) async fn read(self: &Rc<Self>) {
+    #[inline(never)]
+    fn plan(&self) -> Plan {
         let wanted = self.wanted();
         let idle = self.idle_time(&wanted);
-        let ready = wanted
-            .iter()
-            .filter(|topic| topic.may_take() && topic.free(self.window) >= self.enough_room())
-            .cloned()
-            .collect::<Vec<_>>();
-        if ready.is_empty() {
-            return self.rest(idle).await;
-        }
-        // A blocked read could not be told that another topic has room now, so it blocks only for all of them.
-        let all = ready.len() == wanted.len();
-        let outcome = self.ask(&ready, all.then_some(idle)).await;
-        match outcome {
-            Outcome::Nothing if !all => self.rest(idle.min(SHORT_REST)).await,
-            Outcome::Failed => self.rest(ERROR_REST).await,
-            Outcome::Nothing | Outcome::Entries => {}
-        }
+        let count = wanted.len();
+        let ready = |topic: &Rc<Topic>| topic.may_take() && topic.free(self.window) >= self.enough_room();
+        let topics: Vec<Rc<Topic>> = wanted.into_iter().filter(ready).collect();
+        Plan { all: topics.len() == count, topics, idle }
     }
 
-    async fn ask(self: &Rc<Self>, topics: &[Rc<Topic>], block: Option<Duration>) -> Outcome {
-        let free = topics.iter().map(|topic| topic.free(self.window)).min();
-        let command = self.read_command(topics, self.count(free.unwrap_or(1)), block);
-        // Never sent twice: entries of a lost reply are found among our pending ones.
-        let answer = self.reader().send(Kind::Write, command);
-        match answer.await {
-            Ok(Reply::Error(text)) => self.refused(topics, &text),
-            Ok(reply) => self.take_streams(topics, reply),
+    /// Takes what a read gave; how long to rest before the next one, if at all.
+    #[inline(never)]
+    fn heard(self: &Rc<Self>, plan: &Plan, answer: Result<Reply, LinkError>) -> Option<Duration> {
+        let outcome = match answer {
+            Ok(Reply::Error(text)) => self.refused(&plan.topics, &text),
+            Ok(reply) => self.take_streams(&plan.topics, reply),
             Err(LinkError::NotSent { .. }) => Outcome::Nothing,
             Err(LinkError::OutcomeUnknown { .. }) => {
-                topics.iter().for_each(|topic| self.reply_lost(topic));
+                plan.topics.iter().for_each(|topic| self.reply_lost(topic));
                 Outcome::Nothing
             }
+        };
+        match outcome {
+            Outcome::Nothing if !plan.all => Some(plan.idle.min(SHORT_REST)),
+            Outcome::Failed => Some(ERROR_REST),
+            Outcome::Nothing | Outcome::Entries => None,
         }
     }
 
-    fn read_command(&self, topics: &[Rc<Topic>], count: usize, block: Option<Duration>) -> Vec<u8> {
+    #[inline(never)]
+    fn read_command(&self, plan: &Plan) -> Vec<u8> {
+        let topics = &plan.topics;
+        let free = topics.iter().map(|topic| topic.free(self.window)).min();
+        let count = self.count(free.unwrap_or(1));
+        // A blocked read could not be told that another topic has room now, so it blocks only for all of them.
+        let block = plan.all.then_some(plan.idle);
         let arguments = 7 + 2 * usize::from(block.is_some()) + 2 * topics.len();
         let mut command = Command::new(arguments, 256)
             .arg(b"XREADGROUP")
@@ -83,6 +108,7 @@ impl Pump {
         command.into_bytes()
     }
 
+    #[inline(never)]
     fn refused(&self, topics: &[Rc<Topic>], text: &str) -> Outcome {
         // One topic may be at fault: each is prepared again, which finds it.
         topics.iter().for_each(|topic| topic.group.set(Group::Unknown));
@@ -95,6 +121,7 @@ impl Pump {
         Outcome::Failed
     }
 
+    #[inline(never)]
     fn take_streams(self: &Rc<Self>, topics: &[Rc<Topic>], reply: Reply) -> Outcome {
         let Some(streams) = entries::by_stream(reply) else {
             return self.refused(topics, "the reply is no list of streams");
@@ -112,12 +139,13 @@ impl Pump {
     }
 
     /// Takes entries that Redis has given to us, except those that are here already.
+    #[inline(never)]
     pub(super) fn take(self: &Rc<Self>, topic: &Rc<Topic>, list: Vec<Entry>) {
         if !self.keeps(topic) {
             return;
         }
         if !self.holds_any() {
-            tend::begin_refresh_pause(self);
+            refresh::begin_pause(self);
         }
         for entry in list {
             if topic.hold(entry.id) {

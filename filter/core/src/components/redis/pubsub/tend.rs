@@ -1,11 +1,14 @@
-//! What a topic needs besides reading: its group, entries of lost replies, others' leftovers, and a sign to Redis
-//! that we still work on what we hold.
+//! What a topic needs besides reading: its group, entries of lost replies, others' leftovers.
+//!
+//! Each step is a command and what its answer means, both plain functions: an `async fn` per step would become one
+//! large function with the flow that awaits them.
 
-use super::super::{Command, resp::Reply};
 use super::consumer;
 use super::entries::{self, EntryId};
 use super::pump::Pump;
 use super::topic::{Group, Topic};
+use super::{Command, Reply};
+use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError};
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,8 +17,8 @@ use std::time::Duration;
 const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 /// How long after a lost connection the next try is made.
 const LOST_PAUSE: Duration = Duration::from_millis(500);
-/// The shortest time between two signs of life.
-const LEAST_REFRESH: Duration = Duration::from_millis(10);
+
+type Answer = Result<Reply, LinkError>;
 
 /// Whether [`tend`] has something to do.
 pub(super) fn is_due(pump: &Pump, topic: &Topic) -> bool {
@@ -28,40 +31,56 @@ pub(super) fn is_due(pump: &Pump, topic: &Topic) -> bool {
     }
 }
 
-pub(super) async fn tend(pump: &Rc<Pump>, topic: &Rc<Topic>) {
-    if topic.group.get() != Group::Ready {
-        make_group(pump, topic).await;
-    }
-    if topic.group.get() == Group::Ready && !topic.swept.replace(true) {
-        consumer::remove_idle(pump, topic).await;
-    }
-    while let Some(after) = topic.recover.get() {
-        if !pump.has_room(topic) || !recover(pump, topic, after).await {
-            return;
+/// Does what [`is_due`].
+#[inline(never)]
+pub(super) fn tend(pump: Rc<Pump>, topic: Rc<Topic>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        if topic.group.get() != Group::Ready {
+            // Making it twice does no harm.
+            let answer = pump.writer.send(Kind::Read, group_command(&pump, &topic)).await;
+            group_made(&pump, &topic, answer);
         }
-    }
-    while claim_is_due(pump, topic) && pump.has_room(topic) {
-        claim(pump, topic).await;
-    }
+        if topic.group.get() == Group::Ready && !topic.swept.replace(true) {
+            let answer = pump.writer.send(Kind::Read, consumer::remove_idle(&pump.group, &topic.name)).await;
+            consumer::removed(&pump, &topic, answer);
+        }
+        while let Some(after) = topic.recover.get().filter(|_| pump.has_room(&topic)) {
+            let count = pump.count(topic.free(pump.window));
+            // On the writer: there the acknowledgements stand in order with it, so an entry whose acknowledgement
+            // is not answered is still held when this answer comes. It takes nothing, so it may be sent twice.
+            let answer = pump.writer.send(Kind::Read, recover_command(&pump, &topic, after, count)).await;
+            if !recovered(&pump, &topic, count, answer) {
+                return;
+            }
+        }
+        while topic.recover.get().is_none() && claim_is_due(&pump, &topic) && pump.has_room(&topic) {
+            // Never sent twice: entries of a lost reply are found among our pending ones.
+            let answer = pump.writer.send(Kind::Write, claim_command(&pump, &topic)).await;
+            claimed(&pump, &topic, answer);
+        }
+    })
 }
 
 /// Makes the group, from the stream's beginning, and the stream if there is none.
-async fn make_group(pump: &Pump, topic: &Topic) {
-    let command = Command::new(6, 128)
+#[inline(never)]
+fn group_command(pump: &Pump, topic: &Topic) -> Vec<u8> {
+    Command::new(6, 128)
         .arg(b"XGROUP")
         .arg(b"CREATE")
         .arg(topic.name.as_bytes())
         .arg(pump.group.as_bytes())
         .arg(b"0")
-        .arg(b"MKSTREAM");
-    // Making it twice does no harm.
-    let answer = pump.writer.send(Kind::Read, command.into_bytes());
-    let pause = match answer.await {
+        .arg(b"MKSTREAM")
+        .into_bytes()
+}
+
+#[inline(never)]
+fn group_made(pump: &Pump, topic: &Topic, answer: Answer) {
+    let pause = match answer {
         Ok(Reply::Status(_)) => return topic.group.set(Group::Ready),
         Ok(error) if error.is_error("BUSYGROUP") => return topic.group.set(Group::Ready),
         Ok(other) => {
-            let why = other.unexpected();
-            pump.warn(&topic.name, "the consumer group cannot be made", &why);
+            pump.warn(&topic.name, "the consumer group cannot be made", &other.unexpected());
             REFUSED_PAUSE
         }
         Err(_) => LOST_PAUSE,
@@ -70,9 +89,9 @@ async fn make_group(pump: &Pump, topic: &Topic) {
     topic.group.set(Group::Refused { until });
 }
 
-/// Reads entries that are ours by Redis' account, a page at a time. False if there is no use in going on now.
-async fn recover(pump: &Rc<Pump>, topic: &Rc<Topic>, after: EntryId) -> bool {
-    let count = pump.count(topic.free(pump.window));
+/// Reads entries that are ours by Redis' account, a page at a time.
+#[inline(never)]
+fn recover_command(pump: &Pump, topic: &Topic, after: EntryId, count: usize) -> Vec<u8> {
     let mut command = Command::new(9, 256)
         .arg(b"XREADGROUP")
         .arg(b"GROUP")
@@ -83,25 +102,30 @@ async fn recover(pump: &Rc<Pump>, topic: &Rc<Topic>, after: EntryId) -> bool {
         .arg(b"STREAMS")
         .arg(topic.name.as_bytes());
     command.add_pair(after.millis, after.sequence);
-    // On the writer: there the acknowledgements stand in order with it, so an entry whose acknowledgement is not
-    // answered is still held when this answer comes. It takes nothing, so it may be sent twice.
-    match pump.writer.send(Kind::Read, command.into_bytes()).await {
-        Ok(Reply::Error(text)) => failed(pump, topic, &text),
-        Ok(reply) => {
-            let streams = entries::by_stream(reply).unwrap_or_default();
-            let list = streams.into_iter().flat_map(|(_, list)| list);
-            let list = list.collect::<Vec<_>>();
-            let last = list.last().map(|entry| entry.id);
-            topic.recover.set(last.filter(|_| list.len() >= count));
-            pump.reply_came();
-            pump.take(topic, list);
-            true
+    command.into_bytes()
+}
+
+/// False if there is no use in going on now.
+#[inline(never)]
+fn recovered(pump: &Rc<Pump>, topic: &Rc<Topic>, count: usize, answer: Answer) -> bool {
+    let reply = match answer {
+        Ok(Reply::Error(text)) => {
+            failed(pump, topic, &text);
+            return false;
         }
+        Ok(reply) => reply,
         Err(_) => {
             pump.reply_lost(topic);
-            false
+            return false;
         }
-    }
+    };
+    let streams = entries::by_stream(reply).unwrap_or_default();
+    let list = streams.into_iter().flat_map(|(_, list)| list).collect::<Vec<_>>();
+    let last = list.last().map(|entry| entry.id);
+    topic.recover.set(last.filter(|_| list.len() >= count));
+    pump.reply_came();
+    pump.take(topic, list);
+    true
 }
 
 fn claim_is_due(pump: &Pump, topic: &Topic) -> bool {
@@ -109,21 +133,25 @@ fn claim_is_due(pump: &Pump, topic: &Topic) -> bool {
 }
 
 /// Takes over entries that other consumers left, as many as there is room for.
-async fn claim(pump: &Rc<Pump>, topic: &Rc<Topic>) {
-    let Some(claim) = pump.claim else { return };
-    let next = pump.runtime.now() + claim.every;
-    let count = pump.count(topic.free(pump.window));
+#[inline(never)]
+fn claim_command(pump: &Pump, topic: &Topic) -> Vec<u8> {
+    let idle = pump.claim.map(|claim| claim.min_idle.as_millis()).unwrap_or_default();
     let from = topic.claim_from.get();
     let mut command = Command::new(8, 256)
         .arg(b"XAUTOCLAIM")
         .arg(topic.name.as_bytes())
         .arg(pump.group.as_bytes())
         .arg(pump.consumer().as_bytes())
-        .number(u64::try_from(claim.min_idle.as_millis()).unwrap_or(u64::MAX));
+        .number(u64::try_from(idle).unwrap_or(u64::MAX));
     command.add_pair(from.millis, from.sequence);
-    let command = command.arg(b"COUNT").number(count as u64).into_bytes();
-    // Never sent twice: entries of a lost reply are found among our pending ones.
-    match pump.writer.send(Kind::Write, command).await {
+    command.arg(b"COUNT").number(pump.count(topic.free(pump.window)) as u64).into_bytes()
+}
+
+#[inline(never)]
+fn claimed(pump: &Rc<Pump>, topic: &Rc<Topic>, answer: Answer) {
+    let now = pump.runtime.now();
+    let next = now + pump.claim.map(|claim| claim.every).unwrap_or_default();
+    match answer {
         Ok(Reply::Array(parts)) => {
             let mut parts = parts.into_iter();
             let cursor = match parts.next() {
@@ -144,7 +172,7 @@ async fn claim(pump: &Rc<Pump>, topic: &Rc<Topic>) {
             failed(pump, topic, &other.unexpected());
         }
         Err(error) => {
-            topic.claim_at.set(pump.runtime.now() + LOST_PAUSE);
+            topic.claim_at.set(now + LOST_PAUSE);
             if matches!(error, LinkError::OutcomeUnknown { .. }) {
                 pump.reply_lost(topic);
             }
@@ -152,51 +180,13 @@ async fn claim(pump: &Rc<Pump>, topic: &Rc<Topic>) {
     }
 }
 
-/// Redis refused. A missing group is made anew; the rest is told and tried again later. Always false.
-fn failed(pump: &Pump, topic: &Topic, text: &str) -> bool {
+/// Redis refused. A missing group is made anew; the rest is told and tried again later.
+fn failed(pump: &Pump, topic: &Topic, text: &str) {
     if text.starts_with("NOGROUP") {
         topic.group.set(Group::Unknown);
     } else {
         pump.warn(&topic.name, "Redis refused to give pending entries", text);
         let until = pump.runtime.now() + REFUSED_PAUSE;
         topic.group.set(Group::Refused { until });
-    }
-    false
-}
-
-/// Whether what we hold might soon look abandoned.
-pub(super) fn refresh_is_due(pump: &Pump) -> bool {
-    pump.claim.is_some() && pump.refresh_at.get() <= pump.runtime.now() && pump.holds_any()
-}
-
-/// What was just taken or refreshed is fresh for a while.
-pub(super) fn begin_refresh_pause(pump: &Pump) {
-    if let Some(claim) = pump.claim {
-        let pause = (claim.min_idle / 3).max(LEAST_REFRESH);
-        pump.refresh_at.set(pump.runtime.now() + pause);
-    }
-}
-
-/// Sets the idle time of what we hold back to zero, so that nobody claims it.
-pub(super) async fn refresh(pump: &Rc<Pump>) {
-    begin_refresh_pause(pump);
-    for topic in pump.holding() {
-        let ids = topic.held.borrow().clone();
-        let mut command = Command::new(6 + ids.len(), 256)
-            .arg(b"XCLAIM")
-            .arg(topic.name.as_bytes())
-            .arg(pump.group.as_bytes())
-            .arg(pump.consumer().as_bytes())
-            .arg(b"0");
-        ids.iter().for_each(|id| command.add_pair(id.millis, id.sequence));
-        // Claiming is what resets the idle time; only ids come back, and the count of deliveries stays.
-        let command = command.arg(b"JUSTID").into_bytes();
-        match pump.writer.send(Kind::Read, command).await {
-            Ok(Reply::Array(_)) => {}
-            Ok(error) if error.is_error("NOGROUP") => topic.group.set(Group::Unknown),
-            Ok(other) => pump.warn(&topic.name, "the idle time of entries was not reset", &other.unexpected()),
-            // The link has told what happened to it.
-            Err(_) => {}
-        }
     }
 }
