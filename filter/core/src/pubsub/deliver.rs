@@ -130,6 +130,7 @@ impl Inner {
     ///
     /// # Errors
     /// The event can never be delivered, and why.
+    #[inline(never)]
     fn look(&self, subscription: &Subscription, message: &Message) -> Result<Sight, String> {
         let host = self.runtime.host();
         if subscription.raw {
@@ -211,6 +212,7 @@ fn judge_body(body: &[u8]) -> Verdict {
     }
 }
 
+#[inline(never)]
 fn delivery_headers(app: &AppChannel, subscription: &Subscription, message: &Message, trace: &Trace) -> Headers {
     let mut headers = Headers::new()
         .with(":method", "POST")

@@ -61,6 +61,7 @@ async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<An
     }
 }
 
+#[inline(never)]
 fn question(app_id: &str, app: &AppChannel) -> HttpCall {
     let headers = Headers::new()
         .with(":method", "GET")
@@ -71,6 +72,7 @@ fn question(app_id: &str, app: &AppChannel) -> HttpCall {
     HttpCall { cluster: app.cluster.clone(), headers, body: Vec::new(), timeout: ASK_TIMEOUT }
 }
 
+#[inline(never)]
 fn read_answer(status: u16, body: &[u8]) -> Answer {
     match status {
         200 => read_list(body).map_or_else(|why| Answer::Unreadable(why.to_string()), Answer::List),
@@ -94,6 +96,7 @@ impl Inner {
         receiver
     }
 
+    #[inline(never)]
     fn learn(self: &Rc<Self>, answer: Answer) {
         match answer {
             Answer::List(list) => *self.named.borrow_mut() = list,
@@ -111,6 +114,7 @@ impl Inner {
     }
 
     /// Sorts out what cannot be served; each of those has a line in the log.
+    #[inline(never)]
     fn tabulate(&self, declared: Vec<Declared>) -> Table {
         let mut table = Table::default();
         for one in &declared {
@@ -127,6 +131,7 @@ impl Inner {
         table
     }
 
+    #[inline(never)]
     fn route(&self, table: &mut Table, subscription: Rc<Subscription>) {
         let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
         let Some(site) = self.sites.get(pubsub) else {
@@ -151,6 +156,7 @@ impl Inner {
     }
 
     /// Tells each broker whose topics are others than before.
+    #[inline(never)]
     fn subscribe(self: &Rc<Self>, before: &Table) {
         for (name, site) in self.sites.iter() {
             let topics = self.table.borrow().topics(name);

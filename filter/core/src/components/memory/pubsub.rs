@@ -83,6 +83,7 @@ impl Seat {
     }
 
     /// Tries to publish; false if others were in the way.
+    #[inline(never)]
     fn publish(&self, message: &Message) -> Result<bool, BrokerError> {
         let key = self.key();
         let host = self.runtime.host();
@@ -103,6 +104,7 @@ impl Seat {
         Ok(false)
     }
 
+    #[inline(never)]
     fn full(&self, full: &Full) -> BrokerError {
         self.failed(&format!(
             "is full: it holds {} events and may hold {EVENTS} and {} MiB; nothing was published. App {:?} has most \

@@ -1,6 +1,6 @@
 //! Bulk publish (`dapr-api` 2.1): many events in one request, each published by itself.
 
-use super::super::block::Inner;
+use super::super::block::{Inner, Site};
 use super::super::envelope::{is, media_type};
 use super::super::options::{self, Metadata};
 use super::super::{Message, error};
@@ -54,29 +54,47 @@ fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError
     let site = inner.publishing(pubsub, topic)?;
     let raw = options::raw_payload(&request.metadata).map_err(|why| error::bad_metadata(pubsub, &why))?;
     let text = json::text(&request.body);
-    let unreadable = |why: JsonError| error::unreadable_entries(pubsub, topic, &why.to_string());
-    let values = json::array(&text).map_err(unreadable)?;
-    let fields = values.into_iter().map(Fields::read).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let all = read_fields(&text).map_err(|why| error::unreadable_entries(pubsub, topic, &why.to_string()))?;
+    let bad = |why: String| error::bad_entry(pubsub, topic, &why);
+    check_ids(&all).map_err(bad)?;
+    all.into_iter().map(|fields| prepare(inner, site, request, raw, fields)).collect()
+}
+
+#[inline(never)]
+fn read_fields(text: &str) -> Result<Vec<Fields<'_>>, JsonError> {
+    json::array(text)?.into_iter().map(Fields::read).collect()
+}
+
+#[inline(never)]
+fn check_ids(all: &[Fields<'_>]) -> Result<(), String> {
     let mut ids = BTreeSet::new();
-    let mut entries = Vec::with_capacity(fields.len());
-    for Fields { id, event, content_type, metadata } in fields {
-        if id.is_empty() || !ids.insert(id.clone()) {
-            let why = format!("entryId is duplicated or not present for entry: {id}");
-            return Err(error::bad_entry(pubsub, topic, &why));
-        }
-        let metadata = merged(&request.metadata, metadata);
-        let body = event_bytes(event, &content_type)
-            .map_err(|why| error::bad_entry(pubsub, topic, &format!("entry {id}: {why}")))?;
-        let data = if raw {
-            body.into_owned()
-        } else {
-            // Each entry has a span of its own.
-            let trace = request.trace.child(inner.runtime.host());
-            enclose(inner, site, &Addressed { pubsub, topic, trace: &trace }, &body, &content_type, &metadata)?
-        };
-        entries.push(Entry { id, message: Message { topic: topic.to_owned(), data, metadata } });
+    match all.iter().find(|fields| fields.id.is_empty() || !ids.insert(&fields.id)) {
+        Some(fields) => Err(format!("entryId is duplicated or not present for entry: {}", fields.id)),
+        None => Ok(()),
     }
-    Ok(entries)
+}
+
+#[inline(never)]
+fn prepare(
+    inner: &Inner,
+    site: &Site,
+    request: &PublishRequest,
+    raw: bool,
+    fields: Fields<'_>,
+) -> Result<Entry, DaprError> {
+    let (pubsub, topic) = (&*request.pubsub, &*request.topic);
+    let Fields { id, event, content_type, metadata } = fields;
+    let metadata = merged(&request.metadata, metadata);
+    let body = event_bytes(event, &content_type)
+        .map_err(|why| error::bad_entry(pubsub, topic, &format!("entry {id}: {why}")))?;
+    let data = if raw {
+        body.into_owned()
+    } else {
+        // Each entry has a span of its own.
+        let trace = request.trace.child(inner.runtime.host());
+        enclose(inner, site, &Addressed { pubsub, topic, trace: &trace }, &body, &content_type, &metadata)?
+    };
+    Ok(Entry { id, message: Message { topic: topic.to_owned(), data, metadata } })
 }
 
 /// An entry as it was sent.
@@ -88,6 +106,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    #[inline(never)]
     fn read(value: RawValue<'a>) -> Result<Self, JsonError> {
         let fields = RawObject::of(value, "an entry")?;
         Ok(Self {
@@ -108,6 +127,7 @@ fn merged(of_request: &Metadata, own: Option<Metadata>) -> Metadata {
 }
 
 /// The bytes that an entry's event stands for.
+#[inline(never)]
 fn event_bytes<'a>(event: Option<RawValue<'a>>, content_type: &str) -> Result<Cow<'a, [u8]>, String> {
     let media_type = media_type(content_type);
     let event = event.ok_or("it has no event")?;

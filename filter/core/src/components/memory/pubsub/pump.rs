@@ -97,6 +97,7 @@ impl Pump {
     }
 
     /// Looks at the broker's value once; gives the time until the next look.
+    #[inline(never)]
     fn turn(self: &Rc<Self>) -> Duration {
         let key = self.seat.key();
         for _ in 0..SPINS {
@@ -129,6 +130,7 @@ impl Pump {
         self.seat.runtime.host().shared_set(key, ledger.bytes(), seen)
     }
 
+    #[inline(never)]
     fn change(&self, ledger: &mut Ledger, now: u64) -> Turned {
         let app = &self.seat.app;
         let topics = self.topics.borrow();
@@ -144,6 +146,7 @@ impl Pump {
         turned
     }
 
+    #[inline(never)]
     fn begin(self: &Rc<Self>, ledger: &Ledger, event: Place) {
         let deliver = self.deliver.borrow().clone();
         let (Some(deliver), Some(message)) = (deliver, ledger.message(event)) else { return };
