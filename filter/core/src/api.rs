@@ -7,4 +7,4 @@ mod route;
 mod unserved;
 
 pub use route::{Route, UnservedApi, route};
-pub use unserved::{body_too_large, unserved};
+pub use unserved::{body_too_large, no_brokers, no_stores, unserved};

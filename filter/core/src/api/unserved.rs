@@ -1,7 +1,7 @@
 //! Dapr's own answers for APIs that are not configured or not served.
 
 use super::{Route, UnservedApi};
-use crate::error::DaprError;
+use crate::error::{DaprError, Detail};
 use crate::http::Reply;
 
 /// The answer for an API that this module does not serve, in the words that daprd uses when the API is not set up.
@@ -41,6 +41,21 @@ pub fn unserved(api: UnservedApi, name: &str) -> Reply {
 
 fn no_part(api: &str, part: &str) -> String {
     format!("{api} are not served by Weft: there is no {part}")
+}
+
+/// No state store is configured at all.
+#[inline(never)]
+pub fn no_stores(store: &str) -> DaprError {
+    let message = format!("state store {store} is not configured");
+    let error = DaprError::new(500, "ERR_STATE_STORE_NOT_CONFIGURED", message);
+    error.with(Detail::ErrorInfo { reason: "DAPR_STATE_NOT_CONFIGURED", metadata: Vec::new() })
+}
+
+/// No broker is configured at all.
+#[inline(never)]
+pub fn no_brokers(pubsub: &str) -> DaprError {
+    let error = DaprError::new(400, "ERR_PUBSUB_NOT_CONFIGURED", format!("pubsub {pubsub} is not configured"));
+    error.with(Detail::ErrorInfo { reason: "DAPR_PUBSUB_NOT_CONFIGURED", metadata: Vec::new() })
 }
 
 impl Route {

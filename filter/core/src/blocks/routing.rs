@@ -1,6 +1,6 @@
 //! No blocks: the module for invocation only.
 
-use crate::api::Route;
+use crate::api::{self, Route};
 use crate::app::Request;
 use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
@@ -32,17 +32,13 @@ impl Blocks {
     /// Dapr's answers for blocks that are not configured.
     pub fn serve(&self, route: Route, _request: Request, _trace: Trace) -> BoxFuture<'static, Reply> {
         let error = match route {
-            Route::Publish { .. } | Route::PublishBulk { .. } => {
-                DaprError::new(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured".to_owned())
-            }
+            Route::Publish { pubsub, .. } | Route::PublishBulk { pubsub, .. } => api::no_brokers(&pubsub),
             Route::StateGet { store, .. }
             | Route::StateDelete { store, .. }
             | Route::StateSave { store }
             | Route::StateBulk { store }
             | Route::StateTransaction { store }
-            | Route::StateQuery { store } => {
-                DaprError::new(500, "ERR_STATE_STORE_NOT_CONFIGURED", format!("state store {store} is not configured"))
-            }
+            | Route::StateQuery { store } => api::no_stores(&store),
             _ => DaprError::new(404, "ERR_DIRECT_INVOKE", "no such route".to_owned()),
         };
         let reply = error.reply();

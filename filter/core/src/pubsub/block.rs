@@ -4,6 +4,7 @@ use super::publish::{self, PublishRequest};
 use super::scopes::{Direction, Scopes};
 use super::subscription::{Declared, Subscription};
 use super::{Broker, Message, error, subscriber};
+use crate::api;
 use crate::by_name::ByName;
 use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
 use crate::error::DaprError;
@@ -175,7 +176,7 @@ impl Inner {
             return Err(error::empty_name());
         }
         if self.sites.is_empty() {
-            return Err(error::not_configured(pubsub));
+            return Err(api::no_brokers(pubsub));
         }
         let site = self.sites.get(pubsub).ok_or_else(|| error::not_found(pubsub))?;
         if topic.is_empty() {

@@ -2,13 +2,6 @@
 
 use crate::error::{DaprError, Detail};
 
-/// No broker is configured at all.
-#[inline(never)]
-pub(super) fn not_configured(pubsub: &str) -> DaprError {
-    let message = format!("pubsub {pubsub} is not configured");
-    bare(400, "ERR_PUBSUB_NOT_CONFIGURED", message, "DAPR_PUBSUB_NOT_CONFIGURED")
-}
-
 #[inline(never)]
 pub(super) fn not_found(pubsub: &str) -> DaprError {
     bare(404, "ERR_PUBSUB_NOT_FOUND", format!("pubsub {pubsub} is not found"), "DAPR_PUBSUB_NOT_FOUND")

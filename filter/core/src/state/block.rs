@@ -2,7 +2,7 @@
 
 use super::key::{IllegalPrefix, Prefix, SEPARATOR};
 use super::{StateStore, bulk, error, save, single, transaction};
-use crate::api::Route;
+use crate::api::{self, Route};
 use crate::app::Request;
 use crate::by_name::ByName;
 use crate::config::{PluginConfig, Problem};
@@ -85,7 +85,7 @@ impl State {
     fn site(&self, name: &str) -> Result<Rc<Site>, DaprError> {
         match self.sites.get(name) {
             Some(site) => Ok(Rc::clone(site)),
-            None if self.sites.is_empty() => Err(error::not_configured(name)),
+            None if self.sites.is_empty() => Err(api::no_stores(name)),
             None => Err(error::not_found(name, &self.app_id)),
         }
     }

@@ -3,14 +3,6 @@
 use super::StoreError;
 use crate::error::{DaprError, Detail};
 
-/// No store is configured at all.
-#[inline(never)]
-pub(super) fn not_configured(store: &str) -> DaprError {
-    let message = format!("state store {store} is not configured");
-    let error = DaprError::new(500, "ERR_STATE_STORE_NOT_CONFIGURED", message);
-    error.with(Detail::ErrorInfo { reason: "DAPR_STATE_NOT_CONFIGURED", metadata: Vec::new() })
-}
-
 #[inline(never)]
 pub(super) fn not_found(store: &str, app_id: &str) -> DaprError {
     let message = format!("state store {store} is not found");

@@ -28,12 +28,15 @@ fn details(body: &Value) -> usize {
 
 #[test]
 fn without_any_store_state_is_not_configured() {
-    let mesh = Mesh::builder().app("orders").component("bus", "pubsub.in-memory", json!({})).start();
-    for answer in every_operation(mesh.app("orders"), "a+store") {
-        let body = dapr::error(&answer, 500, "ERR_STATE_STORE_NOT_CONFIGURED");
-        assert_eq!(body["message"], "state store a store is not configured");
-        assert_eq!(dapr::detail(&body, "ErrorInfo")["reason"], "DAPR_STATE_NOT_CONFIGURED");
-        assert_eq!(details(&body), 1);
+    let whole = Mesh::builder().app("orders").component("bus", "pubsub.in-memory", json!({}));
+    for builder in [whole, Mesh::builder().app("orders").module(weft_tests::env::route_module())] {
+        let mesh = builder.start();
+        for answer in every_operation(mesh.app("orders"), "a+store") {
+            let body = dapr::error(&answer, 500, "ERR_STATE_STORE_NOT_CONFIGURED");
+            assert_eq!(body["message"], "state store a store is not configured");
+            assert_eq!(dapr::detail(&body, "ErrorInfo")["reason"], "DAPR_STATE_NOT_CONFIGURED");
+            assert_eq!(details(&body), 1);
+        }
     }
 }
 
