@@ -32,6 +32,12 @@ pub fn weft() -> PathBuf {
     built("WEFT_BIN", "target/debug/weft")
 }
 
+/// The demo: `$WEFT_DEMO_BIN`, else `target/debug/weft-demo`.
+#[must_use]
+pub fn demo() -> PathBuf {
+    built("WEFT_DEMO_BIN", "target/debug/weft-demo")
+}
+
 /// The workspace's folder.
 #[must_use]
 pub fn workspace() -> PathBuf {

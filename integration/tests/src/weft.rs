@@ -1,4 +1,4 @@
-//! The `weft` program: started as a person starts it, with every line it writes.
+//! The `weft` program, and the demo: started as a person starts them, with every line they write.
 
 use crate::{env, wait};
 use std::ffi::OsStr;

@@ -1,7 +1,8 @@
 //! `cargo xtask demo`.
 
-use crate::process::{self, Outcome, cargo, command};
+use crate::process::{self, Outcome, cargo, command, say};
 use crate::{paths, tools, wasm};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 /// Flags of the demo.
@@ -21,6 +22,7 @@ pub struct Options {
 /// A step that failed.
 pub fn run(options: &Options) -> Outcome {
     wasm::build()?;
+    say("building weft and the demo");
     process::run(cargo().args(["build", "--quiet", "--locked", "-p", "weft", "-p", "weft-demo"]))?;
     let mut demo = command(built("weft-demo"));
     demo.env("WEFT_BIN", built("weft"))
@@ -32,7 +34,8 @@ pub fn run(options: &Options) -> Outcome {
     if options.redis {
         demo.arg("--redis").env("REDIS_SERVER_BIN", tools::redis_server()?);
     }
-    process::run(&mut demo)
+    // In this process's place, so that Ctrl-C and the end are the demo's.
+    Err(format!("the demo cannot be started: {}", demo.exec()))
 }
 
 /// A program built by `cargo build`.

@@ -76,7 +76,7 @@ fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
     let envoy = tools::envoy(version)?;
     wasm::build()?;
     wasm::check_imports()?;
-    process::run(cargo().args(["build", "--quiet", "--locked", "-p", "weft"]))?;
+    process::run(cargo().args(["build", "--quiet", "--locked", "-p", "weft", "-p", "weft-demo"]))?;
     say(process::output(command(&envoy).arg("--version"))?.trim());
     let mut tests = cargo();
     tests.args(["test", "--locked", "-p", "weft-tests"]);
@@ -89,6 +89,7 @@ fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
         .env("ENVOY_BIN", envoy)
         .env("REDIS_SERVER_BIN", tools::redis_server()?)
         .env("WEFT_BIN", built("weft"))
+        .env("WEFT_DEMO_BIN", built("weft-demo"))
         .env("WEFT_WASM", wasm::module("weft.wasm"))
         .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"));
     // Each test has processes of its own; more than a few at a time starve each other on two cores.
