@@ -59,7 +59,7 @@ impl Api {
 impl Context for Api {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
-        self.app.runtime().on_call_answer(CallId(token), crate::root::call_outcome(headers, body_size));
+        self.app.runtime().on_call_answer(CallId(token), host::call_outcome(headers, body_size));
         self.run();
     }
 }

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
 use weft_core::exchange::AnswerHead;
 use weft_core::host::{
-    CallId, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
+    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
 use weft_core::http::{Headers, Reply};
 use weft_core::invoke::Edits;
@@ -184,6 +184,18 @@ pub fn read_headers(map: MapType) -> Headers {
 /// Up to `size` bytes of a body from its beginning.
 pub fn read_body(buffer: BufferType, size: usize) -> Vec<u8> {
     hostcalls::get_buffer(buffer, 0, size).ok().flatten().unwrap_or_default()
+}
+
+/// Reads the answer to an HTTP call while its buffers are there.
+pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
+    let fields = if headers == 0 { Default::default() } else { read_headers(MapType::HttpCallResponseHeaders) };
+    let status = convert::status(&fields);
+    // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
+    if fields.get("x-envoy-upstream-service-time").is_none() {
+        return CallOutcome::Failed { status };
+    }
+    let body = if body_size == 0 { Vec::new() } else { read_body(BufferType::HttpCallResponseBody, body_size) };
+    CallOutcome::Answered { status, headers: fields, body }
 }
 
 /// Replaces `size` bytes at `start` of a body.

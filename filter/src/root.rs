@@ -5,13 +5,13 @@ use crate::host::{self, Proxy};
 use crate::inbound::Inbound;
 use crate::tcp::Tcp;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{BufferType, ContextType, MapType};
+use proxy_wasm::types::{BufferType, ContextType};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use weft_core::app::App;
 use weft_core::config::{LogLevel, PluginConfig, Problem};
-use weft_core::host::{CallId, CallOutcome, TcpId};
+use weft_core::host::{CallId, TcpId};
 use weft_core::runtime::Scope;
 use weft_core::worker::Vm;
 
@@ -99,7 +99,7 @@ impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
         if let Some(app) = self.app() {
-            app.runtime().on_call_answer(CallId(token), call_outcome(headers, body_size));
+            app.runtime().on_call_answer(CallId(token), host::call_outcome(headers, body_size));
         }
         self.run();
     }
@@ -161,18 +161,6 @@ fn refused(problem: &Problem) {
     let Problem { path, what, remedy } = problem;
     let line = format!("component=config what=\"configuration refused\" path={path:?} why={what:?} remedy={remedy:?}");
     host::log(LogLevel::Error, &line);
-}
-
-/// Reads the answer to an HTTP call while its buffers are there.
-pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
-    let fields = if headers == 0 { Default::default() } else { host::read_headers(MapType::HttpCallResponseHeaders) };
-    let status = crate::convert::status(&fields);
-    // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
-    if fields.get("x-envoy-upstream-service-time").is_none() {
-        return CallOutcome::Failed { status };
-    }
-    let body = if body_size == 0 { Vec::new() } else { host::read_body(BufferType::HttpCallResponseBody, body_size) };
-    CallOutcome::Answered { status, headers: fields, body }
 }
 
 impl RootContext for Root {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fake::FakeHost;
 use crate::host::HostError;
+use crate::host::{LogLevel, Metric, TcpId};
 use crate::runtime::Scope;
 use std::cell::RefCell as Cell;
 

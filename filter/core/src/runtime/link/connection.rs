@@ -1,0 +1,357 @@
+//! One link's connection: opening, greeting, sending, receiving, losing it.
+
+use super::queue::{Command, Matched, Queue};
+use super::{Codec, Decoded, LinkError, LinkSettings};
+use crate::host::{LogLevel, Metric, TcpId, TcpTarget, Time};
+use crate::runtime::{Runtime, Signal, TcpEvents};
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was asked for yet, or the link was closed.
+    Idle,
+    /// The next attempt is due at that time.
+    Waiting { until: Time },
+    /// The connection has been asked for.
+    Opening { tcp: TcpId, since: Time },
+    /// That many replies to the greeting are still to come.
+    Greeting { tcp: TcpId, left: usize, since: Time },
+    /// In service.
+    Up { tcp: TcpId },
+}
+
+impl State {
+    fn tcp(self) -> Option<TcpId> {
+        match self {
+            Self::Idle | Self::Waiting { .. } => None,
+            Self::Opening { tcp, .. } | Self::Greeting { tcp, .. } | Self::Up { tcp } => Some(tcp),
+        }
+    }
+}
+
+/// How long a connection and its greeting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+/// Room for received bytes that is kept between replies.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// Bytes from the backend that belong to no reply yet.
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    /// How much of the front has been decoded; dropped once per data event.
+    used: usize,
+    /// Decoding is useless before this many bytes follow `used`.
+    needed: usize,
+}
+
+impl Received {
+    /// The bytes to decode, unless they are known to be too few.
+    fn ready(&self) -> Option<&[u8]> {
+        let rest = self.bytes.get(self.used..)?;
+        (!rest.is_empty() && rest.len() >= self.needed).then_some(rest)
+    }
+
+    fn drop_used(&mut self) {
+        self.bytes.drain(..self.used.min(self.bytes.len()));
+        self.used = 0;
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_CAPACITY {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+struct Inner<C: Codec> {
+    state: State,
+    queue: Queue<C::Reply>,
+    received: Received,
+    backoff: Duration,
+    last_error: String,
+    keeper: bool,
+}
+
+/// What the clones of a link share.
+pub(super) struct Connection<C: Codec> {
+    runtime: Runtime,
+    target: TcpTarget,
+    settings: LinkSettings,
+    codec: C,
+    inner: RefCell<Inner<C>>,
+    /// Wakes the keeper before its time.
+    changed: Signal,
+}
+
+/// Opens, watches and reopens one link for as long as it lives.
+async fn keep<C: Codec>(link: Weak<Connection<C>>) {
+    loop {
+        let Some(shared) = link.upgrade() else { return };
+        shared.clone().step();
+        let wait = shared.runtime.sleep(shared.next_check());
+        let changed = shared.changed.clone();
+        drop(shared);
+        changed.raised_or(wait).await;
+    }
+}
+
+impl<C: Codec> Connection<C> {
+    /// Not open yet.
+    pub(super) fn new(runtime: Runtime, target: TcpTarget, codec: C, settings: LinkSettings) -> Self {
+        let inner = Inner {
+            state: State::Idle,
+            queue: Queue::default(),
+            received: Received::default(),
+            backoff: FIRST_BACKOFF,
+            last_error: "not connected yet".to_owned(),
+            keeper: false,
+        };
+        Self { runtime, target, settings, codec, inner: RefCell::new(inner), changed: Signal::default() }
+    }
+
+    /// Whether the backend has accepted us.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.inner.borrow().state, State::Up { .. })
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.runtime.now()
+    }
+
+    /// Sends a command now or when that becomes possible; fails it if too much waits.
+    pub(super) fn take(self: &Rc<Self>, command: Command<C::Reply>) {
+        let mut inner = self.inner.borrow_mut();
+        let (waiting, bytes) = (inner.queue.len(), inner.queue.bytes() + command.size());
+        if waiting >= self.settings.max_commands || bytes > self.settings.max_bytes {
+            drop(inner);
+            self.runtime.host().count(Metric::LinkFull, 1);
+            command.fail(LinkError::NotSent { reason: format!("too much waits for {}", self.target.backend) });
+            return;
+        }
+        inner.queue.push(command);
+        let flush_now = !self.settings.batch || !inner.queue.any_sent();
+        drop(inner);
+        if !self.is_up() {
+            self.start_keeper();
+        } else if flush_now {
+            self.flush();
+        }
+    }
+
+    /// Opens the connection, unless somebody sees to it already.
+    pub(super) fn start_keeper(self: &Rc<Self>) {
+        if !std::mem::replace(&mut self.inner.borrow_mut().keeper, true) {
+            self.runtime.spawn(Box::pin(keep(Rc::downgrade(self))));
+        }
+    }
+
+    /// Acts on what time brings: connection attempts and deadlines.
+    fn step(self: Rc<Self>) {
+        let now = self.runtime.now();
+        let unsent_limit = now.saturating_sub(self.settings.unsent_timeout);
+        let sent_limit = now.saturating_sub(self.settings.reply_timeout);
+        let state = self.inner.borrow().state;
+        match state {
+            State::Idle => self.clone().connect(),
+            State::Waiting { until } if until <= now => self.clone().connect(),
+            State::Opening { since, .. } | State::Greeting { since, .. } if now >= since + CONNECT_TIMEOUT => {
+                self.lost("no connection in time", Duration::ZERO);
+            }
+            State::Up { .. } if self.inner.borrow().queue.overdue(sent_limit) => {
+                self.runtime.host().count(Metric::LinkTimeouts, 1);
+                self.lost("no reply in time", Duration::ZERO);
+            }
+            _ => {}
+        }
+        let late = self.inner.borrow_mut().queue.take_unsent_before(unsent_limit);
+        if !late.is_empty() {
+            let reason = self.inner.borrow().last_error.clone();
+            let reason = format!("no connection to {}: {reason}", self.target.backend);
+            late.into_iter().for_each(|command| command.fail(LinkError::NotSent { reason: reason.clone() }));
+        }
+    }
+
+    fn next_check(&self) -> Duration {
+        let now = self.runtime.now();
+        let inner = self.inner.borrow();
+        let mut wait = Duration::from_secs(1);
+        if let State::Waiting { until } = inner.state {
+            wait = wait.min(until.saturating_sub(now));
+        }
+        if let Some(since) = inner.queue.oldest_unsent() {
+            wait = wait.min((since + self.settings.unsent_timeout).saturating_sub(now));
+        }
+        wait.max(Duration::from_millis(1))
+    }
+
+    fn connect(self: Rc<Self>) {
+        let events: Rc<dyn TcpEvents> = self.clone();
+        match self.runtime.tcp_open(&self.target, &events) {
+            Ok(tcp) => self.inner.borrow_mut().state = State::Opening { tcp, since: self.runtime.now() },
+            Err(error) => self.lost(&error.to_string(), Duration::ZERO),
+        }
+    }
+
+    /// Sends everything that waits, as one write.
+    fn flush(&self) {
+        let (tcp, bytes, count) = {
+            let mut inner = self.inner.borrow_mut();
+            let State::Up { tcp } = inner.state else {
+                return;
+            };
+            let (bytes, count) = inner.queue.take_out(self.runtime.now());
+            (tcp, bytes, count)
+        };
+        if count == 0 {
+            return;
+        }
+        self.runtime.host().count(Metric::LinkCommands, u32::try_from(count).unwrap_or(u32::MAX));
+        if let Err(error) = self.runtime.host().tcp_send(tcp, &bytes) {
+            self.lost(&error.to_string(), Duration::ZERO);
+        }
+    }
+
+    /// The connection has gone or is given up: tells the waiters, plans the next attempt.
+    pub(super) fn lost(&self, reason: &str, not_before: Duration) {
+        let mut inner = self.inner.borrow_mut();
+        let old = inner.state;
+        let jitter = self.jitter(inner.backoff);
+        inner.state = State::Waiting { until: self.runtime.now() + jitter.max(not_before) };
+        inner.backoff = (inner.backoff * 2).min(LONGEST_BACKOFF);
+        reason.clone_into(&mut inner.last_error);
+        inner.received = Received::default();
+        let orphans = inner.queue.connection_lost();
+        drop(inner);
+        self.changed.raise();
+        if let Some(tcp) = old.tcp() {
+            self.runtime.tcp_close(tcp);
+            self.runtime.host().count(Metric::LinkClosed, 1);
+        }
+        let unknown =
+            LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
+        orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
+        let level = if matches!(old, State::Up { .. }) { LogLevel::Warn } else { LogLevel::Debug };
+        self.runtime.log(
+            level,
+            format_args!("component=link backend={} what=\"connection lost\" why={reason:?}", self.target.backend),
+        );
+    }
+
+    /// Between three quarters and five quarters of `time`.
+    fn jitter(&self, time: Duration) -> Duration {
+        let mut byte = [0u8; 1];
+        self.runtime.host().fill_random(&mut byte);
+        let [byte] = byte;
+        time * 3 / 4 + time * u32::from(byte) / 512
+    }
+
+    fn greeted(&self, reply: C::Reply) {
+        if let Err(why) = self.codec.check_greeting(reply) {
+            self.runtime.log(
+                LogLevel::Error,
+                format_args!(
+                    "component=link backend={} what=\"refused by the backend\" why={why:?}",
+                    self.target.backend
+                ),
+            );
+            self.lost(&why, Duration::from_secs(1));
+            return;
+        }
+        let mut inner = self.inner.borrow_mut();
+        if let State::Greeting { tcp, left, since } = inner.state {
+            inner.state = if left <= 1 { State::Up { tcp } } else { State::Greeting { tcp, left: left - 1, since } };
+        }
+        drop(inner);
+        self.on_up();
+    }
+
+    fn on_up(&self) {
+        if matches!(self.inner.borrow().state, State::Up { .. }) {
+            self.inner.borrow_mut().backoff = FIRST_BACKOFF;
+            self.runtime
+                .log(LogLevel::Info, format_args!("component=link backend={} what=\"connected\"", self.target.backend));
+            self.flush();
+        }
+    }
+
+    /// Decodes one reply, if it is there.
+    fn next_reply(&self) -> Option<C::Reply> {
+        let mut inner = self.inner.borrow_mut();
+        let why = match self.codec.decode(inner.received.ready()?) {
+            Ok(Decoded::Whole { reply, used }) => {
+                inner.received.used += used;
+                inner.received.needed = 0;
+                return Some(reply);
+            }
+            Ok(Decoded::Partial { needed }) => {
+                inner.received.needed = needed;
+                return None;
+            }
+            Err(why) => why,
+        };
+        drop(inner);
+        self.lost(&format!("bytes that are not the protocol: {why}"), Duration::ZERO);
+        None
+    }
+}
+
+impl<C: Codec> TcpEvents for Connection<C> {
+    fn opened(&self) {
+        self.runtime.host().count(Metric::LinkOpened, 1);
+        let greeting = self.codec.greeting();
+        let mut inner = self.inner.borrow_mut();
+        let State::Opening { tcp, since } = inner.state else {
+            return;
+        };
+        if greeting.is_empty() {
+            inner.state = State::Up { tcp };
+            drop(inner);
+            self.on_up();
+            return;
+        }
+        inner.state = State::Greeting { tcp, left: greeting.len(), since };
+        drop(inner);
+        if let Err(error) = self.runtime.host().tcp_send(tcp, &greeting.concat()) {
+            self.lost(&error.to_string(), Duration::ZERO);
+        }
+    }
+
+    fn data(&self, bytes: &[u8]) {
+        self.inner.borrow_mut().received.bytes.extend_from_slice(bytes);
+        while let Some(reply) = self.next_reply() {
+            if matches!(self.inner.borrow().state, State::Greeting { .. }) {
+                self.greeted(reply);
+                continue;
+            }
+            let matched = self.inner.borrow_mut().queue.answer(reply);
+            match matched {
+                Matched::Done(deliver) => deliver(),
+                Matched::More => {}
+                Matched::Unasked => {
+                    return self.lost("a reply that nobody asked for", Duration::ZERO);
+                }
+            }
+        }
+        self.inner.borrow_mut().received.drop_used();
+        self.flush();
+    }
+
+    fn closed(&self, status: u32) {
+        let was_opening = matches!(self.inner.borrow().state, State::Opening { .. });
+        let reason = if was_opening {
+            "the proxy could not connect; look at host, port and TLS of that cluster".to_owned()
+        } else {
+            format!("closed with status {status}")
+        };
+        self.lost(&reason, Duration::ZERO);
+    }
+}
+
+impl<C: Codec> Drop for Connection<C> {
+    fn drop(&mut self) {
+        if let Some(tcp) = self.inner.borrow().state.tcp() {
+            self.runtime.tcp_close(tcp);
+        }
+    }
+}
