@@ -53,13 +53,26 @@ fn build_one(package: &str, features: &[&str], name: &str) -> Outcome {
     let folder = paths::target().join("wasm");
     let mut build = cargo();
     build.args(["build", "--quiet", "--locked", "-p", package, "--target", TARGET, "--profile", "release-wasm"]);
-    process::run(build.args(features).arg("--target-dir").arg(&folder))?;
+    build.args(features).arg("--target-dir").arg(&folder).env("CARGO_ENCODED_RUSTFLAGS", flags().join("\x1f"));
+    process::run(&mut build)?;
     let file = package.replace('-', "_") + ".wasm";
     let built = folder.join(TARGET).join("release-wasm").join(file);
     let text = |error: std::io::Error| format!("{}: {error}", built.display());
     let bytes = fs::read(&built).map_err(text)?;
     fs::write(module(name).with_extension("named.wasm"), &bytes).map_err(text)?;
     fs::write(module(name), module::without_names(&bytes)?).map_err(text)
+}
+
+/// The compiler's flags. LLVM would put whatever is called once into its caller, whole chains of futures into one
+/// function, and V8 takes far more memory for one large function than for ten small ones; what needs much stack is
+/// large. Panic messages name source files, which must not depend on where the sources lie.
+fn flags() -> Vec<String> {
+    let mut flags = vec!["-Cllvm-args=-inline-max-stacksize=128".to_owned()];
+    let places = [(paths::cargo_home(), "cargo"), (Some(paths::root()), "weft")];
+    for (place, name) in places {
+        flags.extend(place.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
+    }
+    flags
 }
 
 /// Builds, measures, and holds the result against the limits.
@@ -96,6 +109,12 @@ fn check(name: &str, limit: usize, broken: &mut Vec<String>) -> Outcome {
         too_large.map(|it| format!("{name}: function {} is {} bytes, more than {LARGEST_FUNCTION}", it.name, it.size)),
     );
     println!("  imports: {}", parsed.imports.join(" "));
+    for place in paths::cargo_home().into_iter().chain([paths::root()]) {
+        let place = place.display().to_string();
+        if bytes.windows(place.len()).any(|part| part == place.as_bytes()) {
+            broken.push(format!("{name} names the path {place} of this machine"));
+        }
+    }
     let unknown = parsed.imports.iter().filter(|import| !module::is_known(import));
     broken.extend(unknown.map(|import| format!("{name} imports {import}, which Envoy does not have")));
     Ok(())

@@ -20,6 +20,8 @@ pub(super) fn check(limits: &[(&str, usize, f64)], broken: &mut Vec<String>) -> 
     say("starting Envoy without and with each module, three times each");
     let bare = median(&envoy, None)?;
     println!("Envoy alone: {:.1} MB resident, ready after {} ms", bare.resident_mb, bare.ready.as_millis());
+    let noop = median(&envoy, Some(&super::module("noop.wasm")))?.resident_mb - bare.resident_mb;
+    println!("a filter that does nothing: {noop:+.1} MB beyond Envoy: the price of V8, not of Weft");
     for (name, _, limit) in limits {
         let loaded = median(&envoy, Some(&super::module(name)))?;
         let beyond = loaded.resident_mb - bare.resident_mb;
