@@ -61,9 +61,28 @@ impl<V> ByName<V> {
     }
 }
 
+/// A few things in order, each once. The library's sort takes a module four kilobytes for each type.
+#[cfg(feature = "blocks")]
+pub(crate) fn in_order<T: Ord>(things: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut sorted: Vec<T> = Vec::new();
+    for thing in things {
+        if let Err(at) = sorted.binary_search(&thing) {
+            sorted.insert(at, thing);
+        }
+    }
+    sorted
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ByName;
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "blocks")]
+    fn things_in_order_stand_there_once() {
+        assert_eq!(in_order([3, 1, 2, 3, 1]), [1, 2, 3]);
+        assert!(in_order(Vec::<u8>::new()).is_empty());
+    }
 
     #[test]
     fn a_name_stands_for_the_last_thing_that_was_given_it() {

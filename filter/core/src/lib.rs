@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod app;
+mod base64;
 pub mod blocks;
 pub mod by_name;
 #[cfg(feature = "blocks")]

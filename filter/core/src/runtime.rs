@@ -11,6 +11,7 @@ pub mod link;
 mod oneshot;
 mod ready;
 mod signal;
+mod tasks;
 mod timers;
 
 pub use calls::Call;
@@ -25,13 +26,13 @@ use crate::http::Reply;
 use calls::Calls;
 use ready::ReadyQueue;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tasks::{Task, TaskId, Tasks};
 use timers::Timers;
 
 /// A boxed future of this single thread. Boxing keeps each flow a function of its own, which costs the
@@ -39,7 +40,7 @@ use timers::Timers;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// The proxy's number of an HTTP request (its context id).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
 
 /// Who is asking for flows to be polled; it decides which of them may run.
@@ -62,21 +63,10 @@ pub trait TcpEvents {
     fn closed(&self, status: u32);
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum TaskId {
-    Request(StreamId),
-    Background(u32),
-}
-
-enum Task {
-    Request(BoxFuture<'static, Reply>),
-    Background(BoxFuture<'static, ()>),
-}
-
 struct Inner {
     host: Rc<dyn Host>,
     log_level: LogLevel,
-    tasks: RefCell<HashMap<TaskId, (Task, Waker)>>,
+    tasks: RefCell<Tasks>,
     ready: Arc<ReadyQueue>,
     calls: RefCell<Calls>,
     timers: RefCell<Timers>,
@@ -143,21 +133,20 @@ impl Runtime {
     }
 
     fn insert(&self, id: TaskId, task: Task) {
-        let waker = ready::waker(&self.0.ready, id);
+        self.0.tasks.borrow_mut().add(id, task, &self.0.ready);
         self.0.ready.push(id);
-        self.0.tasks.borrow_mut().insert(id, (task, waker));
     }
 
     /// Forgets the flow of a request whose client has left. Its calls are cancelled.
     pub fn cancel(&self, stream: StreamId) {
         // Taken out first: dropping a flow may reach back into the runtime.
-        let task = self.0.tasks.borrow_mut().remove(&TaskId::Request(stream));
+        let task = self.0.tasks.borrow_mut().remove(TaskId::Request(stream));
         drop(task);
     }
 
     /// Whether a request has a flow that has not ended.
     pub fn is_running(&self, stream: StreamId) -> bool {
-        self.0.tasks.borrow().contains_key(&TaskId::Request(stream))
+        self.0.tasks.borrow().contains(TaskId::Request(stream))
     }
 
     /// Polls the flows that are ready and may run now. Returns the requests that have their answer.
@@ -171,7 +160,7 @@ impl Runtime {
             };
             if may_run {
                 self.poll(id, &mut answered);
-            } else if self.0.tasks.borrow().contains_key(&id) {
+            } else if self.0.tasks.borrow().contains(id) {
                 later.push(id);
             }
         }
@@ -182,8 +171,8 @@ impl Runtime {
     }
 
     fn poll(&self, id: TaskId, answered: &mut Vec<(StreamId, Reply)>) {
-        // The flow is out of the map while it runs, so it may spawn, cancel and wake freely.
-        let Some((mut task, waker)) = self.0.tasks.borrow_mut().remove(&id) else {
+        // The flow is taken out while it runs, so it may spawn, cancel and wake freely.
+        let Some((mut task, waker)) = self.0.tasks.borrow_mut().take(id) else {
             return;
         };
         let mut context = Context::from_waker(&waker);
@@ -198,9 +187,11 @@ impl Runtime {
             (Task::Background(flow), _) => flow.as_mut().poll(&mut context).is_ready(),
             (Task::Request(_), TaskId::Background(_)) => true,
         };
-        if !ended {
-            self.0.tasks.borrow_mut().insert(id, (task, waker));
-        }
+        let mut tasks = self.0.tasks.borrow_mut();
+        let gone = if ended { tasks.remove(id) } else { tasks.put_back(id, task) };
+        // Dropping a flow may reach back into the runtime.
+        drop(tasks);
+        drop(gone);
     }
 
     /// Lets the flows that are ready run from the next tick instead of now.

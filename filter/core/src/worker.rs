@@ -43,7 +43,7 @@ const PAUSES_MS: [u64; 8] = [20, 50, 100, 200, 400, 800, 1600, 3200];
 /// Finds out whether this VM is a worker's. `false` after six seconds without a sign of it.
 pub async fn is_worker(runtime: Runtime, mark: WorkerMark, link: Option<LinkConfig>) -> bool {
     for pause in PAUSES_MS {
-        if mark.is_set() || probe(&runtime, link.as_ref()).await {
+        if mark.is_set() || Box::pin(probe(&runtime, link.as_ref())).await {
             mark.set();
             return true;
         }

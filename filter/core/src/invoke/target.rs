@@ -1,9 +1,8 @@
 //! Who is called: the three ways to name an application, and where it is.
 
+use crate::base64;
 use crate::config::{PluginConfig, Target, is_label};
 use crate::http::Headers;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 /// What a request says about its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +40,7 @@ fn basic_app_id(value: &str) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let text = String::from_utf8(base64::decode(encoded.trim().as_bytes())?).ok()?;
     let (user, app) = text.split_once(':')?;
     let is_ours = user.eq_ignore_ascii_case("dapr-app-id") && !app.is_empty() && !app.contains(':');
     is_ours.then(|| app.to_owned())

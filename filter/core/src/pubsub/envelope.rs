@@ -3,12 +3,11 @@
 mod ready;
 
 use super::options::{self, Metadata};
+use crate::base64;
 use crate::host::{Host, Time};
 use crate::json::{self, write_string};
 use crate::telemetry::Trace;
 use crate::timestamp::rfc3339;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use std::time::Duration;
 use uuid::Builder;
@@ -180,10 +179,9 @@ impl Writer {
     }
 
     fn base64(&mut self, data: &[u8]) {
-        let encoded = STANDARD.encode(data);
         self.name("data_base64");
         self.0.push(b'"');
-        self.0.extend_from_slice(encoded.as_bytes());
+        base64::encode(&mut self.0, data);
         self.0.push(b'"');
     }
 

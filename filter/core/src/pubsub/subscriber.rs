@@ -5,7 +5,7 @@ use super::block::{Inner, Table};
 use super::deliver::ToApp;
 use super::scopes::Direction;
 use super::subscription::{Declared, Subscription, merge, read_list};
-use crate::by_name::ByName;
+use crate::by_name::{ByName, in_order};
 use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HttpCall};
 use crate::http::Headers;
@@ -177,9 +177,7 @@ impl Inner {
 impl Table {
     fn topics(&self, pubsub: &str) -> Vec<String> {
         let topics = self.routed.get(pubsub).into_iter().flat_map(ByName::iter);
-        let mut topics: Vec<String> = topics.map(|(topic, _)| topic.to_owned()).collect();
-        topics.sort_unstable();
-        topics
+        in_order(topics.map(|(topic, _)| topic.to_owned()))
     }
 }
 

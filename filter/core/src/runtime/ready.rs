@@ -1,6 +1,6 @@
 //! Which flows want to be polled.
 
-use super::TaskId;
+use super::tasks::TaskId;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};

@@ -5,12 +5,11 @@ use super::super::envelope::{is, media_type};
 use super::super::options::{self, Metadata};
 use super::super::{Message, error};
 use super::{Addressed, PublishRequest, enclose};
+use crate::base64;
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -137,7 +136,7 @@ fn event_bytes<'a>(event: Option<RawValue<'a>>, content_type: &str) -> Result<Co
     }
     if is(media_type, "application/octet-stream") {
         let text = text()?;
-        return STANDARD.decode(text.as_bytes()).map(Cow::Owned).map_err(|why| format!("event is no base64: {why}"));
+        return base64::decode(text.as_bytes()).map(Cow::Owned).ok_or_else(|| "event is no base64".to_owned());
     }
     let is_text = media_type.get(..5).is_some_and(|start| is(start, "text/"));
     if is_text || is(media_type, "application/xml") {

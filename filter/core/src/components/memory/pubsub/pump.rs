@@ -3,6 +3,7 @@
 use super::ledger::{Ledger, Place};
 use super::turn::{Ended, Turn, Turned};
 use super::{Seat, WINDOW};
+use crate::by_name::in_order;
 use crate::host::{LogLevel, SharedVersion};
 use crate::pubsub::{Deliver, Delivered, Message};
 use crate::runtime::Signal;
@@ -58,13 +59,11 @@ impl Pump {
         })
     }
 
-    pub(super) fn subscribe(self: &Rc<Self>, mut topics: Vec<String>, deliver: Rc<dyn Deliver>) {
+    pub(super) fn subscribe(self: &Rc<Self>, topics: Vec<String>, deliver: Rc<dyn Deliver>) {
         if self.phase.get() == Phase::Draining {
             return;
         }
-        topics.sort_unstable();
-        topics.dedup();
-        self.topics.replace(Some(topics));
+        self.topics.replace(Some(in_order(topics)));
         self.deliver.replace(Some(deliver));
         let signal = self.seat.runtime.listen(&self.seat.channel(&self.seat.app));
         signal.raise();

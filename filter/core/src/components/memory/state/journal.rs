@@ -5,6 +5,7 @@
 
 use super::super::wire::{FORMAT, OtherFormat, Reader};
 use super::bucket::{Change, Id, bucket_of};
+use crate::by_name::in_order;
 
 /// The journal's value for a transaction.
 pub(super) fn encode(transaction: Id, changes: &[Change<'_>]) -> Vec<u8> {
@@ -52,10 +53,7 @@ impl<'a> Committed<'a> {
 
 /// Bucket numbers in order, each once.
 pub(super) fn sorted(numbers: impl Iterator<Item = u8>) -> Vec<u8> {
-    let mut numbers: Vec<u8> = numbers.collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
+    in_order(numbers)
 }
 
 #[cfg(test)]
