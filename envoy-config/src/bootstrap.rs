@@ -43,8 +43,6 @@ pub enum Admin {
     Off,
     /// On this port of 127.0.0.1; 0 for any free one.
     Port(u16),
-    /// On a Unix socket.
-    Socket(PathBuf),
 }
 
 /// One application.
@@ -192,7 +190,6 @@ impl Admin {
         match self {
             Self::Off => None,
             Self::Port(port) => Some(json!({"address": clusters::loopback(*port)})),
-            Self::Socket(path) => Some(json!({"address": {"pipe": {"path": path, "mode": 0o600}}})),
         }
     }
 }

@@ -45,7 +45,11 @@ pub fn prepare(
     problems: &Problems,
 ) -> Result<Prepared, String> {
     check_unique(specs, problems);
-    let mut chooser = Chooser::new(specs, choice);
+    let admin = options.admin_port.map(|port| Given::by_flag(port, "--admin-port"));
+    let mut chooser = Chooser::new(specs, admin.as_ref(), choice);
+    if let Some(admin) = &admin {
+        chooser.given(admin, problems);
+    }
     let mut backends = Backends::new(authorities());
     let mut apps = Vec::new();
     let mut places = Vec::new();
@@ -149,20 +153,15 @@ struct Chooser {
 }
 
 impl Chooser {
-    fn new(specs: &[Spec], choice: Choice) -> Self {
+    fn new(specs: &[Spec], admin: Option<&Given<u16>>, choice: Choice) -> Self {
         let ports = specs.iter().flat_map(|spec| [&spec.port, &spec.http, &spec.grpc]).flatten();
-        let taken: Vec<u16> = ports.map(|port| port.value).collect();
+        let taken: Vec<u16> = ports.chain(admin).map(|port| port.value).collect();
         Self { choice, free: Ports::new(taken.clone()), taken }
     }
 
     fn port(&mut self, given: Option<&Given<u16>>, usual: u16, problems: &Problems) -> Result<u16, String> {
         match (given, self.choice) {
-            (Some(given), Choice::Free) if !ports::is_free(given.value) => {
-                let what = format!("the port {} of 127.0.0.1 is taken by another program", given.value);
-                problems.add(&given.place, what);
-                Ok(given.value)
-            }
-            (Some(given), _) => Ok(given.value),
+            (Some(given), _) => Ok(self.given(given, problems)),
             (None, Choice::Free) => self.free.free(),
             (None, Choice::Usual) => {
                 let port = (usual..).find(|port| !self.taken.contains(port)).unwrap_or(usual);
@@ -170,5 +169,14 @@ impl Chooser {
                 Ok(port)
             }
         }
+    }
+
+    /// A port that was given; one that the proxy cannot have now is told.
+    fn given(&self, given: &Given<u16>, problems: &Problems) -> u16 {
+        if self.choice == Choice::Free && !ports::is_free(given.value) {
+            let what = format!("the port {} of 127.0.0.1 is taken by another program", given.value);
+            problems.add(&given.place, what);
+        }
+        given.value
     }
 }

@@ -25,11 +25,12 @@ pub fn find(variable: Option<OsString>, path: Option<OsString>) -> Result<PathBu
 
 /// The command that runs it. Its log comes in the form that [`super::envoy_log`] reads.
 pub fn command(binary: &Path, bootstrap: &Path, workers: u32, level: LogLevel) -> Command {
-    let (whole, filter) = match level {
-        LogLevel::Debug => ("info", "debug"),
-        LogLevel::Info => ("warning", "info"),
-        LogLevel::Warn => ("warning", "warning"),
-        LogLevel::Error => ("error", "error"),
+    // Below warning Envoy lists all it was built with; these components say what a developer may want to know.
+    let (whole, components) = match level {
+        LogLevel::Debug => ("warning", "wasm:debug,config:info,upstream:debug,router:debug,connection:info"),
+        LogLevel::Info => ("warning", "wasm:info"),
+        LogLevel::Warn => ("warning", "wasm:warning"),
+        LogLevel::Error => ("error", "wasm:error"),
     };
     let mut command = Command::new(binary);
     command
@@ -37,7 +38,7 @@ pub fn command(binary: &Path, bootstrap: &Path, workers: u32, level: LogLevel) -
         .arg(bootstrap)
         // Nothing takes over from this process, so it needs no shared memory with one.
         .args(["--disable-hot-restart", "--concurrency", &workers.to_string()])
-        .args(["--log-level", whole, "--component-log-level", &format!("wasm:{filter}")])
+        .args(["--log-level", whole, "--component-log-level", components])
         .args(["--log-format", super::envoy_log::FORMAT]);
     command
 }

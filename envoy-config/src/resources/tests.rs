@@ -305,3 +305,40 @@ fn a_path_that_is_not_there_is_a_problem() {
     let found = problems.check(()).unwrap_err();
     assert!(found[0].to_string().starts_with("/nowhere/components: cannot be read: "), "{found:?}");
 }
+
+#[test]
+fn no_text_stops_the_reader() {
+    let whole = component("spec:\n  type: state.redis\n  metadata:\n  - {name: redisHost, value: \"a:1\"}\n")
+        + ENVIRONMENT_STORE;
+    let odd = [
+        "",
+        ":",
+        "-",
+        "&a",
+        "*a",
+        "!!",
+        "|",
+        ">",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "'",
+        "\t",
+        "\r",
+        "\0",
+        "%",
+        "? ",
+        "\u{feff}",
+        "\u{1f9f6}",
+    ];
+    for (at, _) in whole.char_indices() {
+        let (head, tail) = whole.split_at(at);
+        let _cut = read(head);
+        for piece in odd {
+            let _mangled = read(&format!("{head}{piece}{tail}"));
+            let _replaced = read(&format!("{head}{piece}{}", tail.get(1..).unwrap_or_default()));
+        }
+    }
+}

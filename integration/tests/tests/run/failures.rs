@@ -29,7 +29,7 @@ fn a_missing_module_is_named_with_the_place_where_it_should_be() {
 fn a_port_that_is_taken_is_named_with_its_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for flag in ["--dapr-http-port", "--dapr-grpc-port"] {
+    for flag in ["--dapr-http-port", "--dapr-grpc-port", "--admin-port"] {
         let ended = weft::run(["run", "--app-id", "orders", flag, &port, "--", "true"]);
         assert_eq!(ended.status, 1);
         let what = format!("{flag}: the port {port} of 127.0.0.1 is taken by another program");

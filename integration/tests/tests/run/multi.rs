@@ -136,7 +136,7 @@ fn lines_go_to_files_if_the_run_file_says_so() {
     let run = Run::new();
     let print = script("echo out; echo err >&2");
     run.write(
-        "common: {appLogDestination: file}\n",
+        "common: {appLogDestination: file, daprdLogDestination: file}\n",
         &print,
         &(print.clone() + "  appLogDestination: fileAndConsole\n"),
     );
@@ -148,6 +148,7 @@ fn lines_go_to_files_if_the_run_file_says_so() {
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, ["err", "out"]);
+        assert!(run.file(name).join(format!(".dapr/logs/{name}_daprd.log")).is_file());
     }
 }
 
