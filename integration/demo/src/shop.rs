@@ -54,7 +54,7 @@ impl Shop {
         let (published, millis) = timed(|| self.dapr.publish("orders", &order, trace));
         published?;
         self.journal.add(json!({"did": "published", "order": id, "millis": millis, "trace": trace}));
-        println!("took {id}: {count} x {item}");
+        println!("took {id}: {count} x {}", item.as_str().unwrap_or_default());
         Ok((201, order))
     }
 
