@@ -29,7 +29,6 @@ impl Api {
             Step::Continue => Action::Continue,
             Step::Forward(edits) => {
                 host::edit(MapType::HttpRequestHeaders, &edits);
-                host::clear_route_cache();
                 Action::Continue
             }
             Step::Pause => {
@@ -90,8 +89,7 @@ impl HttpContext for Api {
         if !self.exchange.wants_response() {
             return Action::Continue;
         }
-        let headers = host::read_headers(MapType::HttpResponseHeaders);
-        apply_response(self.id, self.exchange.response_head(&headers, host::response_code_details))
+        apply_response(self.id, self.exchange.response_head(&host::Answer))
     }
 
     fn on_log(&mut self) {

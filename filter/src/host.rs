@@ -203,7 +203,9 @@ pub fn write_body(buffer: BufferType, start: usize, size: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(buffer, start, size, bytes);
 }
 
-/// Changes the headers of the message whose callback runs. Not after it was resumed: that stops the VM.
+/// Changes the headers of the message whose callback runs. Not after it was resumed: that stops the VM. A change of
+/// a request's headers makes Envoy choose the route again: that is so for the ABI 0.2.1, which the SDK speaks; a newer
+/// one would have to ask for it (envoyproxy/envoy#36671).
 pub fn edit(map: MapType, edits: &Edits) {
     for name in &edits.remove {
         let _ = hostcalls::remove_map_value(map, name);
@@ -211,17 +213,14 @@ pub fn edit(map: MapType, edits: &Edits) {
     for (name, value) in &edits.set {
         let _ = hostcalls::set_map_value_bytes(map, name, Some(value));
     }
+    for (name, value) in &edits.add {
+        add_field(map, name, value);
+    }
 }
 
 /// Appends a trailer, header or metadata field.
 pub fn add_field(map: MapType, name: &str, value: &[u8]) {
     let _ = hostcalls::add_map_value_bytes(map, name, value);
-}
-
-/// Tells Envoy to choose the route again. Since ABI 0.2.1 a header change does it; newer ones need the word
-/// (envoyproxy/envoy#36671). Unknown before Envoy 1.33, where it is not needed.
-pub fn clear_route_cache() {
-    let _ = hostcalls::call_foreign_function("clear_route_cache", None);
 }
 
 /// Answers the request of a stream. Nothing happens if the proxy does not know the stream any more.

@@ -37,7 +37,7 @@ enum Stage {
     /// A flow is at work; the runtime hands its answer to the shell.
     Running,
     /// An invocation is under way.
-    Forwarded { app: String, traceparent: Option<String> },
+    Forwarded { app: String, traceparent: Option<Vec<u8>> },
     /// Answered or let go; every later callback is inert.
     Settled,
 }

@@ -23,10 +23,10 @@ pub fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) ->
         edits.remove.push("dapr-api-token");
     }
     if headers.get("dapr-caller-app-id").is_some() {
-        edits.set.push(("dapr-callee-app-id", config.app_id.clone().into_bytes()));
+        edits.put(headers, "dapr-callee-app-id", config.app_id.clone().into_bytes());
         // An application sees its own address; other requests than Dapr's keep theirs.
         if let Some(app) = &config.app {
-            edits.set.push((":authority", app.authority.clone().into_bytes()));
+            edits.put(headers, ":authority", app.authority.clone().into_bytes());
         }
     }
     trace.edit(headers, &mut edits);

@@ -100,10 +100,10 @@ impl Trace {
     }
 
     /// `traceparent` for the answer to a caller; `None` if there is no span of ours.
-    pub fn response_header(&self) -> Option<String> {
+    pub fn response_header(&self) -> Option<Vec<u8>> {
         match &self.span {
             Span::Passed(_) => None,
-            Span::Child(context) | Span::Root(context) => Some(context.to_string()),
+            Span::Child(context) | Span::Root(context) => Some(context.text().to_vec()),
         }
     }
 
@@ -119,7 +119,7 @@ impl Trace {
     /// Appends the header fields of a delivery; without a trace, daprd's zeros.
     pub fn push_delivery(&self, headers: &mut Headers) {
         match self.context() {
-            Some(context) => headers.push("traceparent", context.to_string()),
+            Some(context) => headers.push("traceparent", context.text()),
             None => headers.push("traceparent", NO_TRACE),
         }
         if !self.state.is_empty() {

@@ -1,11 +1,13 @@
 //! Request paths: cleaning, decoding and encoding, as `dapr-api` 0.2 and 1.2 describe them.
 
+use std::borrow::Cow;
+
 /// Collapses repeated slashes and resolves `.` and `..` segments of an absolute path, without decoding it.
 /// A trailing slash goes away. The result begins with `/`.
 #[inline(never)]
-pub fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> Cow<'_, str> {
     if is_clean(path) {
-        return path.to_owned();
+        return Cow::Borrowed(path);
     }
     let mut kept: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -25,7 +27,7 @@ pub fn clean(path: &str) -> String {
     if out.is_empty() {
         out.push('/');
     }
-    out
+    Cow::Owned(out)
 }
 
 fn is_clean(path: &str) -> bool {
@@ -67,10 +69,15 @@ pub fn decode(text: &str, plus_is_space: bool) -> Vec<u8> {
 
 /// Decodes a path parameter with query rules; `None` if it is not UTF-8.
 pub fn parameter(text: &str) -> Option<String> {
+    decoded(text).map(Cow::into_owned)
+}
+
+/// The same, borrowed where nothing is to be decoded.
+pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Some(text.to_owned());
+        return Some(Cow::Borrowed(text));
     }
-    String::from_utf8(decode(text, true)).ok()
+    String::from_utf8(decode(text, true)).ok().map(Cow::Owned)
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -106,7 +113,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 fn clean_rooted(path: &str) -> String {
-    if path.starts_with('/') { clean(path) } else { clean(&format!("/{path}")) }
+    if path.starts_with('/') { clean(path).into_owned() } else { clean(&["/", path].concat()).into_owned() }
 }
 
 #[inline(never)]

@@ -1,7 +1,7 @@
 //! The answer to an invocation on its way back.
 
 use super::{Exchange, Stage};
-use crate::http::{Headers, Reply};
+use crate::http::Reply;
 use crate::invoke::{self, Edits};
 
 /// What the shell does with an answer's headers.
@@ -28,44 +28,19 @@ pub trait AnswerHead {
 }
 
 impl Exchange {
-    /// An answer's headers are here. `details` asks the proxy for its response code details.
-    pub fn response_head(&mut self, headers: &Headers, details: impl Fn() -> String) -> ResponseStep {
+    /// An answer's headers are here. The application's own answer goes on verbatim, one that the proxy made up becomes
+    /// Dapr's error; told apart by the proxy's details, never by status alone.
+    pub fn response_head(&mut self, answer: &dyn AnswerHead) -> ResponseStep {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Forwarded { app, traceparent } => returned(headers, &app, traceparent, details),
+            Stage::Forwarded { app, traceparent } => match made_up(answer, &app) {
+                Some(error) => ResponseStep::Replace(error),
+                None => ResponseStep::Edit(invoke::response_edits(traceparent)),
+            },
             other => {
                 self.stage = other;
                 ResponseStep::Continue
             }
         }
-    }
-}
-
-/// Judges an answer to a call of `app`: the application's own goes on verbatim, one that the proxy made up becomes
-/// Dapr's error. Told apart by the proxy's details, never by status alone.
-fn returned(headers: &Headers, app: &str, traceparent: Option<String>, details: impl Fn() -> String) -> ResponseStep {
-    if let Some(error) = made_up(&All { headers, details }, app) {
-        return ResponseStep::Replace(error);
-    }
-    let mut edits = invoke::response_edits(headers);
-    if let Some(traceparent) = traceparent {
-        edits.set.push(("traceparent", traceparent.into_bytes()));
-    }
-    if edits == Edits::default() { ResponseStep::Continue } else { ResponseStep::Edit(edits) }
-}
-
-/// Headers that were read already.
-struct All<'a, F> {
-    headers: &'a Headers,
-    details: F,
-}
-
-impl<F: Fn() -> String> AnswerHead for All<'_, F> {
-    fn value(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.get(name).map(<[u8]>::to_vec)
-    }
-
-    fn details(&self) -> String {
-        (self.details)()
     }
 }
 

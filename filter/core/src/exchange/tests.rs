@@ -14,9 +14,30 @@ fn head(method: &str, path: &str) -> Headers {
     Headers::new().with(":method", method).with(":path", path)
 }
 
-fn answer(status: u16, from_host: bool) -> Headers {
-    let headers = Headers::new().with(":status", status.to_string());
-    if from_host { headers.with("x-envoy-upstream-service-time", "1") } else { headers }
+/// An answer; `details` are the proxy's, `None` where nobody may ask for them.
+struct Answer(Headers, Option<&'static str>);
+
+impl AnswerHead for Answer {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.get(name).map(<[u8]>::to_vec)
+    }
+
+    fn details(&self) -> String {
+        self.1.expect("nobody asks for details").to_owned()
+    }
+}
+
+/// One that came from a host.
+fn answer(status: u16) -> Answer {
+    Answer(Headers::new().with(":status", status.to_string()).with("x-envoy-upstream-service-time", "1"), None)
+}
+
+fn made_up(status: u16, details: &'static str) -> Answer {
+    Answer(Headers::new().with(":status", status.to_string()), Some(details))
+}
+
+fn goes_on(step: &ResponseStep) -> bool {
+    matches!(step, ResponseStep::Edit(edits) if edits.set.is_empty() && edits.add.is_empty())
 }
 
 fn reply(step: Step) -> Reply {
@@ -38,14 +59,14 @@ fn an_invocation_goes_on_without_waiting_for_its_body() {
 fn the_applications_own_error_goes_back_verbatim() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
-    assert_eq!(exchange.response_head(&answer(503, true), || panic!("asked")), ResponseStep::Continue);
+    assert!(goes_on(&exchange.response_head(&answer(503))));
 }
 
 #[test]
 fn what_the_proxy_made_up_becomes_daprs_error() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
-    let step = exchange.response_head(&answer(503, false), || "no_healthy_upstream".to_owned());
+    let step = exchange.response_head(&made_up(503, "no_healthy_upstream"));
     let ResponseStep::Replace(reply) = step else { panic!("{step:?}") };
     assert_eq!(reply.status, 500);
     let body = String::from_utf8(reply.body).unwrap();
@@ -54,14 +75,14 @@ fn what_the_proxy_made_up_becomes_daprs_error() {
         "{body}"
     );
     // The replacement itself comes through the same callback.
-    assert_eq!(exchange.response_head(&answer(500, false), || panic!("asked")), ResponseStep::Continue);
+    assert_eq!(exchange.response_head(&made_up(500, "")), ResponseStep::Continue);
 }
 
 #[test]
 fn a_response_without_the_routers_header_is_the_applications_if_the_proxy_says_so() {
     let mut exchange = exchange();
     exchange.request_head(head("GET", "/v1.0/invoke/warehouse/method/x"), true);
-    assert_eq!(exchange.response_head(&answer(404, false), || "via_upstream".to_owned()), ResponseStep::Continue);
+    assert!(goes_on(&exchange.response_head(&made_up(404, "via_upstream"))));
 }
 
 #[test]

@@ -1,36 +1,53 @@
 //! Who is called: the three ways to name an application, and where it is.
 
+use crate::api::path;
 use crate::base64;
 use crate::config::{PluginConfig, Target, is_label};
 use crate::http::Headers;
+use std::borrow::Cow;
 
 /// What a request says about its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct Named<'a> {
     /// The id as written.
-    pub app: String,
+    pub app: Cow<'a, str>,
     /// The path in the application, still encoded.
-    pub method: String,
+    pub method: Cow<'a, str>,
 }
 
 /// Reads the target from the header `dapr-app-id`, then from basic credentials, then from
 /// `/v1.0/invoke/<id>/method/<path>` (`dapr-api` 1.1). `path` is without its query.
 #[inline(never)]
-pub fn name_target(headers: &Headers, path: &str) -> Option<Named> {
+pub fn name_target<'a>(headers: &'a Headers, path: &'a str) -> Option<Named<'a>> {
     if let Some(app) = headers.text("dapr-app-id").filter(|app| !app.is_empty()) {
-        return Some(Named { app: app.to_owned(), method: path.to_owned() });
+        return Some(Named { app: Cow::Borrowed(app), method: Cow::Borrowed(path) });
     }
     if let Some(app) = headers.text("authorization").and_then(basic_app_id) {
-        return Some(Named { app, method: path.to_owned() });
+        return Some(Named { app: Cow::Owned(app), method: Cow::Borrowed(path) });
     }
-    let clean = crate::api::path::clean(path);
+    match path::clean(path) {
+        Cow::Borrowed(clean) => {
+            let (app, method) = invoked(clean)?;
+            Some(Named { app, method: Cow::Borrowed(method) })
+        }
+        Cow::Owned(clean) => {
+            let (app, method) = invoked(&clean)?;
+            Some(Named { app: Cow::Owned(app.into_owned()), method: Cow::Owned(method.to_owned()) })
+        }
+    }
+}
+
+/// Id and method of a cleaned path.
+fn invoked(clean: &str) -> Option<(Cow<'_, str>, &str)> {
+    const METHOD: &[u8] = b"/method/";
     let rest = clean.strip_prefix("/v1.0/invoke/")?;
-    let (app, method) = match rest.split_once("/method/") {
-        Some(parts) => parts,
+    // Not `split_once`: the library's search for texts prepares more than it saves here.
+    let (app, method) = match rest.as_bytes().windows(METHOD.len()).position(|part| part == METHOD) {
+        Some(at) => (rest.get(..at)?, rest.get(at + METHOD.len()..)?),
         None => (rest.strip_suffix("/method")?, ""),
     };
-    let app = crate::api::path::parameter(app).filter(|app| !app.is_empty())?;
-    Some(Named { app, method: method.to_owned() })
+    let app = path::decoded(app).filter(|app| !app.is_empty())?;
+    Some((app, method))
 }
 
 /// The password of `Basic base64("dapr-app-id:<id>")`.
@@ -75,24 +92,23 @@ impl Destination {
         let listed = config.invoke.apps.get(written);
         let listed = listed.or_else(|| config.invoke.apps.get(app).filter(|_| namespace == config.namespace));
         if let Some(target) = listed {
-            return Ok(Self::at(app, namespace, target));
+            return Ok(Self::at(app, target.clone()));
         }
         match &config.invoke.template {
-            Some(template) => Ok(Self::at(app, namespace, template)),
+            Some(template) => Ok(Self::at(app, filled(template, app, namespace))),
             None => Err(unknown(config, written)),
         }
     }
 
-    #[inline(never)]
-    fn at(app: &str, namespace: &str, target: &Target) -> Self {
-        let fill = |text: &str| text.replace("{app}", app).replace("{namespace}", namespace);
-        Self {
-            app_id: app.to_owned(),
-            cluster: target.cluster.as_deref().map(fill),
-            authority: fill(&target.authority),
-            is_self: false,
-        }
+    fn at(app: &str, target: Target) -> Self {
+        Self { app_id: app.to_owned(), cluster: target.cluster, authority: target.authority, is_self: false }
     }
+}
+
+#[inline(never)]
+fn filled(template: &Target, app: &str, namespace: &str) -> Target {
+    let fill = |text: &str| text.replace("{app}", app).replace("{namespace}", namespace);
+    Target { cluster: template.cluster.as_deref().map(fill), authority: fill(&template.authority) }
 }
 
 fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, &'a str), String> {

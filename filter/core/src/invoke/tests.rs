@@ -14,7 +14,8 @@ fn planned(config: &PluginConfig, headers: &Headers, path: &str) -> Result<Forwa
 }
 
 fn set<'a>(forward: &'a Forward, name: &str) -> Option<&'a [u8]> {
-    forward.edits.set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_slice())
+    let mut given = forward.edits.set.iter().chain(&forward.edits.add);
+    given.find(|(key, _)| *key == name).map(|(_, value)| value.as_slice())
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn the_header_beats_the_path_and_is_removed() {
     let forward = planned(&config(), &headers, "/v1.0/invoke/other/method/b").unwrap();
     assert_eq!(set(&forward, ":path"), Some(&b"/v1.0/invoke/other/method/b"[..]));
     assert!(forward.edits.remove.contains(&"dapr-app-id"));
-    assert!(forward.edits.remove.contains(&"dapr-caller-app-id"));
+    assert_eq!(set(&forward, "dapr-caller-app-id"), Some(&b"orders"[..]));
     assert_eq!(set(&forward, "dapr-caller-app-id"), Some(&b"orders"[..]));
 }
 
@@ -94,6 +95,20 @@ fn a_client_cannot_choose_the_cluster() {
     let headers = Headers::new().with("x-weft-cluster", "metadata_server");
     let forward = planned(&config, &headers, "/v1.0/invoke/anybody/method/x").unwrap();
     assert!(forward.edits.remove.contains(&"x-weft-cluster"));
+}
+
+#[test]
+fn a_header_is_added_set_or_left_as_the_clients_own_demand() {
+    let headers = Headers::new()
+        .with(":authority", "warehouse")
+        .with("dapr-caller-app-id", "somebody")
+        .with("dapr-callee-app-id", "warehouse")
+        .with("dapr-callee-app-id", "warehouse");
+    let edits = planned(&config(), &headers, "/v1.0/invoke/warehouse/method/x").unwrap().edits;
+    let names = |fields: &[(&'static str, Vec<u8>)]| fields.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names(&edits.set), [":path", "dapr-caller-app-id", "dapr-callee-app-id"]);
+    assert_eq!(names(&edits.add), ["x-weft-cluster", "dapr-caller-namespace"]);
+    assert!(edits.remove.is_empty());
 }
 
 #[test]

@@ -58,24 +58,33 @@ impl TraceContext {
     }
 }
 
-/// The `traceparent` value, version 00.
-impl fmt::Display for TraceContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(55);
-        text.push_str("00-");
-        push_hex(&mut text, &self.trace_id);
-        text.push('-');
-        push_hex(&mut text, &self.span_id);
-        text.push('-');
-        push_hex(&mut text, &[self.flags]);
-        f.write_str(&text)
+impl TraceContext {
+    /// The `traceparent` value, version 00.
+    #[inline(never)]
+    pub fn text(&self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let flags = [self.flags];
+        let parts = [(3..35, self.trace_id.as_slice()), (36..52, self.span_id.as_slice()), (53..55, flags.as_slice())];
+        for (place, bytes) in parts {
+            write_hex(text.get_mut(place).unwrap_or_default(), bytes);
+        }
+        text
     }
 }
 
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for value in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(value), 16).unwrap_or('0'));
+/// The `traceparent` value, version 00.
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
+    }
+}
+
+fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            *high = digit(byte >> 4);
+            *low = digit(byte & 15);
         }
     }
 }

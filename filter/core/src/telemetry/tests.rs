@@ -64,7 +64,7 @@ fn an_incoming_trace_is_continued_by_a_span_of_ours() {
     assert_ne!(ours[36..52], PARENT[36..52]);
     assert!(ours.ends_with("-01"));
     assert_eq!(trace.tracestate(), "a=1,b=2");
-    assert_eq!(trace.response_header(), Some(ours));
+    assert_eq!(trace.response_header(), Some(ours.into_bytes()));
 }
 
 #[test]
