@@ -15,6 +15,7 @@ use weft_core::host::{
 };
 use weft_core::http::{Headers, Reply};
 use weft_core::invoke::Edits;
+use weft_core::log_line::Line;
 use weft_core::runtime::StreamId;
 
 thread_local! {
@@ -64,8 +65,14 @@ impl Proxy {
     pub fn done(&self) {
         let ended = as_context(self.root, hostcalls::done);
         if ended.is_none_or(|result| result.is_err()) {
-            self.log(LogLevel::Warn, "component=filter what=\"could not end the root context\"");
+            self.complain(LogLevel::Warn, "could not end the root context");
         }
+    }
+}
+
+impl Proxy {
+    fn complain(&self, level: LogLevel, what: &str) {
+        self.log(level, &Line { component: "filter", what, ..Line::default() }.text(""));
     }
 }
 
@@ -77,7 +84,7 @@ impl Host for Proxy {
 
     fn fill_random(&self, buffer: &mut [u8]) {
         if POOL.with(|pool| pool.borrow_mut().take(buffer)).is_err() {
-            self.log(LogLevel::Error, "component=filter what=\"the proxy gives no random bytes\"");
+            self.complain(LogLevel::Error, "the proxy gives no random bytes");
         }
     }
 

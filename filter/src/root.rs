@@ -9,7 +9,7 @@ use proxy_wasm::types::{BufferType, ContextType};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use weft_core::app::App;
+use weft_core::app::{App, refusals};
 use weft_core::config::{LogLevel, PluginConfig, Problem};
 use weft_core::host::{CallId, TcpId};
 use weft_core::runtime::Scope;
@@ -156,13 +156,6 @@ impl Context for Root {
     }
 }
 
-#[inline(never)]
-fn refused(problem: &Problem) {
-    let Problem { path, what, remedy } = problem;
-    let line = format!("component=config what=\"configuration refused\" path={path:?} why={what:?} remedy={remedy:?}");
-    host::log(LogLevel::Error, &line);
-}
-
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         host::enter(self.id);
@@ -175,7 +168,8 @@ impl RootContext for Root {
                 true
             }
             Err(problems) => {
-                problems.iter().for_each(refused);
+                let text = host::plugin_configuration();
+                refusals(&text, &problems).iter().for_each(|line| host::log(LogLevel::Error, line));
                 false
             }
         }

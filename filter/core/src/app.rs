@@ -10,6 +10,7 @@ use crate::blocks::Blocks;
 use crate::config::{LogLevel, PluginConfig, Problem};
 use crate::host::Host;
 use crate::http::{Headers, Reply};
+use crate::log_line::Line;
 use crate::runtime::{Runtime, StreamId};
 use crate::telemetry::{Sampling, Trace};
 use crate::worker::{Vm, WorkerMark, is_worker};
@@ -63,7 +64,7 @@ impl App {
     #[inline(never)]
     pub fn callee(text: &[u8], host: Rc<dyn Host>, vm: Vm) -> Result<Rc<Self>, Vec<Problem>> {
         let config = PluginConfig::read(text)?;
-        let runtime = Runtime::beside(vm.channels.clone(), host, config.log_level);
+        let runtime = Runtime::beside(vm.channels.clone(), host, config.app_id.clone(), config.log_level);
         Self::with_blocks(config, runtime, Blocks::none(), vm.mark)
     }
 
@@ -74,7 +75,7 @@ impl App {
         host: Rc<dyn Host>,
         vm: Vm,
     ) -> Result<Rc<Self>, Vec<Problem>> {
-        let runtime = Runtime::beside(vm.channels.clone(), host, config.log_level);
+        let runtime = Runtime::beside(vm.channels.clone(), host, config.app_id.clone(), config.log_level);
         match Blocks::new(&config, &runtime) {
             Ok(blocks) if problems.is_empty() => Self::with_blocks(config, runtime, blocks, vm.mark),
             Ok(_) => Err(problems),
@@ -103,18 +104,19 @@ impl App {
     /// Looks whether this is a worker's VM and then opens links and starts pumps.
     pub fn start(self: &Rc<Self>) {
         let app = Rc::clone(self);
-        self.runtime
-            .log(LogLevel::Info, format_args!("component=filter app={} what=\"configured\"", self.config.app_id));
+        self.say(LogLevel::Info, "configured");
         self.runtime.spawn(Box::pin(async move {
             let question = is_worker(app.runtime.clone(), app.mark.clone(), app.config.link.clone());
             if Box::pin(question).await {
                 app.begin();
             } else {
-                let id = &app.config.app_id;
-                app.runtime
-                    .log(LogLevel::Debug, format_args!("component=filter app={id} what=\"no worker, stays quiet\""));
+                app.say(LogLevel::Debug, "no worker, stays quiet");
             }
         }));
+    }
+
+    fn say(&self, level: LogLevel, what: &str) {
+        self.runtime.log(level, &Line { component: "filter", what, ..Line::default() });
     }
 
     /// A request has reached this VM, so it is a worker's.
@@ -208,4 +210,16 @@ impl App {
     pub fn is_idle(&self) -> bool {
         self.blocks.in_flight() == 0
     }
+}
+
+/// The lines of the log for a configuration that is refused: one for each thing that is wrong with it.
+#[inline(never)]
+pub fn refusals(text: &[u8], problems: &[Problem]) -> Vec<String> {
+    let (config, _) = PluginConfig::draft(text);
+    let line = |problem: &Problem| {
+        let why = [&problem.what, "; ", &problem.remedy].concat();
+        let about = [("path", problem.path.as_str())];
+        Line { component: "config", about: &about, what: "configuration refused", why: &why }.text(&config.app_id)
+    };
+    problems.iter().map(line).collect()
 }

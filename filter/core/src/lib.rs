@@ -24,6 +24,7 @@ pub mod inbound;
 pub mod invoke;
 pub mod json;
 pub mod link_frames;
+pub mod log_line;
 #[cfg(feature = "blocks")]
 pub mod pubsub;
 pub mod runtime;

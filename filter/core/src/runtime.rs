@@ -23,6 +23,7 @@ pub use timers::Sleep;
 
 use crate::host::{CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpId, TcpTarget, Time};
 use crate::http::Reply;
+use crate::log_line::Line;
 use calls::Calls;
 use ready::ReadyQueue;
 use std::cell::{Cell, RefCell};
@@ -65,6 +66,7 @@ pub trait TcpEvents {
 
 struct Inner {
     host: Rc<dyn Host>,
+    app_id: String,
     log_level: LogLevel,
     tasks: RefCell<Tasks>,
     ready: Arc<ReadyQueue>,
@@ -83,14 +85,15 @@ pub struct Runtime(Rc<Inner>);
 impl Runtime {
     /// A runtime without flows, the only one of its VM. Lines below `log_level` are not written.
     pub fn new(host: Rc<dyn Host>, log_level: LogLevel) -> Self {
-        Self::beside(Channels::default(), host, log_level)
+        Self::beside(Channels::default(), host, String::new(), log_level)
     }
 
-    /// One of the runtimes of a VM that share these channels.
+    /// One of the runtimes of a VM that share these channels. Its lines carry the application's id.
     #[inline(never)]
-    pub fn beside(channels: Channels, host: Rc<dyn Host>, log_level: LogLevel) -> Self {
+    pub fn beside(channels: Channels, host: Rc<dyn Host>, app_id: String, log_level: LogLevel) -> Self {
         Self(Rc::new(Inner {
             host,
+            app_id,
             log_level,
             tasks: RefCell::default(),
             ready: Arc::default(),
@@ -113,10 +116,10 @@ impl Runtime {
         self.0.host.now()
     }
 
-    /// Writes one structured line if its level is wanted: `component=… what=… why=…`.
-    pub fn log(&self, level: LogLevel, line: std::fmt::Arguments<'_>) {
+    /// Writes one line if its level is wanted.
+    pub fn log(&self, level: LogLevel, line: &Line<'_>) {
         if level >= self.0.log_level {
-            self.0.host.log(level, &line.to_string());
+            self.0.host.log(level, &line.text(&self.0.app_id));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::by_name::ByName;
 use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
 use crate::error::DaprError;
 use crate::http::Reply;
+use crate::log_line::Line;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
 use std::cell::{Cell, RefCell};
@@ -199,6 +200,6 @@ impl Inner {
 
     #[inline(never)]
     pub(super) fn log(&self, level: LogLevel, what: &str, why: &str) {
-        self.runtime.log(level, format_args!("component=pubsub app={} what={what:?} why={why:?}", self.app_id));
+        self.runtime.log(level, &Line { component: "pubsub", about: &[], what, why });
     }
 }

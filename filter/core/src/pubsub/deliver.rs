@@ -13,6 +13,7 @@ use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HttpCall, Metric};
 use crate::http::Headers;
 use crate::json::{self, RawObject};
+use crate::log_line::Line;
 use crate::runtime::BoxFuture;
 use crate::telemetry::Trace;
 use crate::timestamp::is_past;
@@ -187,13 +188,8 @@ impl Inner {
     #[inline(never)]
     fn log_event(&self, level: LogLevel, subscription: &Subscription, what: &str, why: &str) {
         let Subscription { pubsub, topic, path, .. } = subscription;
-        let id = &self.app_id;
-        self.runtime.log(
-            level,
-            format_args!(
-                "component=pubsub app={id} pubsub={pubsub:?} topic={topic:?} path={path:?} what={what:?} why={why:?}"
-            ),
-        );
+        let about = [("pubsub", pubsub.as_str()), ("topic", topic), ("path", path)];
+        self.runtime.log(level, &Line { component: "pubsub", about: &about, what, why });
     }
 }
 

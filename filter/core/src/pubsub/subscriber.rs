@@ -9,6 +9,7 @@ use crate::by_name::{ByName, in_order};
 use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HttpCall};
 use crate::http::Headers;
+use crate::log_line::Line;
 use crate::runtime::{Receiver, Runtime, channel};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -161,14 +162,12 @@ impl Inner {
         for (name, site) in self.sites.iter() {
             let topics = self.table.borrow().topics(name);
             if topics != before.topics(name) {
-                let count = topics.len();
+                let count = topics.len().to_string();
                 let deliver: Rc<dyn Deliver> = Rc::new(ToApp::new(name, self));
                 site.broker.subscribe(topics, deliver);
-                let id = &self.app_id;
-                self.runtime.log(
-                    LogLevel::Info,
-                    format_args!("component=pubsub app={id} what=\"subscribed\" pubsub={name} topics={count}"),
-                );
+                let about = [("pubsub", name), ("topics", count.as_str())];
+                let line = Line { component: "pubsub", about: &about, what: "subscribed", why: "" };
+                self.runtime.log(LogLevel::Info, &line);
             }
         }
     }

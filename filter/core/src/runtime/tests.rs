@@ -165,7 +165,8 @@ fn a_signal_raised_before_anybody_waits_is_heard() {
 #[test]
 fn the_other_roots_of_a_vm_hear_of_a_channel_at_their_next_tick() {
     let (channels, host) = (Channels::default(), FakeHost::new());
-    let [publisher, one, two] = [(); 3].map(|()| Runtime::beside(channels.clone(), host.clone(), LogLevel::Debug));
+    let [publisher, one, two] =
+        [(); 3].map(|()| Runtime::beside(channels.clone(), host.clone(), String::new(), LogLevel::Debug));
     let heard = Rc::new(Cell::new(0));
     for runtime in [&one, &two, &two] {
         let (signal, sleep, heard) = (runtime.listen("news"), runtime.sleep(Duration::from_secs(60)), heard.clone());
@@ -187,10 +188,10 @@ fn the_other_roots_of_a_vm_hear_of_a_channel_at_their_next_tick() {
 #[test]
 fn a_root_that_has_ended_is_not_told() {
     let (channels, host) = (Channels::default(), FakeHost::new());
-    let ended = Runtime::beside(channels.clone(), host.clone(), LogLevel::Debug);
+    let ended = Runtime::beside(channels.clone(), host.clone(), String::new(), LogLevel::Debug);
     let signal = ended.listen("news");
     drop(ended);
-    Runtime::beside(channels, host.clone(), LogLevel::Debug).notify("news");
+    Runtime::beside(channels, host.clone(), String::new(), LogLevel::Debug).notify("news");
     assert_eq!(host.tick.get(), None);
     drop(signal);
 }
@@ -199,7 +200,8 @@ fn a_root_that_has_ended_is_not_told() {
 fn lines_below_the_wanted_level_are_not_written() {
     let host = FakeHost::new();
     let runtime = Runtime::new(host.clone(), LogLevel::Warn);
-    runtime.log(LogLevel::Info, format_args!("quiet"));
-    runtime.log(LogLevel::Error, format_args!("loud"));
-    assert_eq!(*host.log.borrow(), ["loud"]);
+    let said = |what| Line { component: "c", what, ..Line::default() };
+    runtime.log(LogLevel::Info, &said("quiet"));
+    runtime.log(LogLevel::Error, &said("loud"));
+    assert_eq!(*host.log.borrow(), ["component=c app=\"\" what=\"loud\""]);
 }

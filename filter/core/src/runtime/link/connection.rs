@@ -3,6 +3,7 @@
 use super::queue::{Command, Matched, Queue};
 use super::{Codec, Decoded, LinkError, LinkSettings};
 use crate::host::{LogLevel, Metric, TcpId, TcpTarget, Time};
+use crate::log_line::Line;
 use crate::runtime::{Runtime, Signal, TcpEvents};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -232,10 +233,12 @@ impl<C: Codec> Connection<C> {
             LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
         orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
         let level = if matches!(old, State::Up { .. }) { LogLevel::Warn } else { LogLevel::Debug };
-        self.runtime.log(
-            level,
-            format_args!("component=link backend={} what=\"connection lost\" why={reason:?}", self.target.backend),
-        );
+        self.say(level, "connection lost", reason);
+    }
+
+    fn say(&self, level: LogLevel, what: &str, why: &str) {
+        let about = [("backend", self.target.backend.as_str())];
+        self.runtime.log(level, &Line { component: "link", about: &about, what, why });
     }
 
     /// Between three quarters and five quarters of `time`.
@@ -248,13 +251,7 @@ impl<C: Codec> Connection<C> {
 
     fn greeted(&self, reply: C::Reply) {
         if let Err(why) = self.codec.check_greeting(reply) {
-            self.runtime.log(
-                LogLevel::Error,
-                format_args!(
-                    "component=link backend={} what=\"refused by the backend\" why={why:?}",
-                    self.target.backend
-                ),
-            );
+            self.say(LogLevel::Error, "refused by the backend", &why);
             self.lost(&why, Duration::from_secs(1));
             return;
         }
@@ -269,8 +266,7 @@ impl<C: Codec> Connection<C> {
     fn on_up(&self) {
         if matches!(self.inner.borrow().state, State::Up { .. }) {
             self.inner.borrow_mut().backoff = FIRST_BACKOFF;
-            self.runtime
-                .log(LogLevel::Info, format_args!("component=link backend={} what=\"connected\"", self.target.backend));
+            self.say(LogLevel::Info, "connected", "");
             self.flush();
         }
     }

@@ -5,6 +5,7 @@ use super::turn::{Ended, Turn, Turned};
 use super::{Seat, WINDOW};
 use crate::by_name::in_order;
 use crate::host::{LogLevel, SharedVersion};
+use crate::log_line::Line;
 use crate::pubsub::{Deliver, Delivered, Message};
 use crate::runtime::Signal;
 use std::cell::{Cell, RefCell};
@@ -164,14 +165,9 @@ impl Pump {
 
     fn complain(&self) {
         if !self.complained.replace(true) {
-            self.seat.runtime.log(
-                LogLevel::Error,
-                format_args!(
-                    "component={:?} what=\"events cannot be read\" why=\"shared memory was written by another release \
-                     of the module; restart the proxy\"",
-                    self.seat.name
-                ),
-            );
+            let what = "events cannot be read";
+            let why = "shared memory was written by another release of the module; restart the proxy";
+            self.seat.runtime.log(LogLevel::Error, &Line { component: &self.seat.name, about: &[], what, why });
         }
     }
 }

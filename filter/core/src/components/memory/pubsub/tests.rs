@@ -34,7 +34,8 @@ struct Root {
 
 impl Root {
     fn beside(channels: &Channels, host: Rc<FakeHost>, app_id: &str) -> Self {
-        let runtime = Runtime::beside(channels.clone(), Rc::clone(&host) as Rc<dyn Host>, LogLevel::Info);
+        let runtime =
+            Runtime::beside(channels.clone(), Rc::clone(&host) as Rc<dyn Host>, String::new(), LogLevel::Info);
         let (app_id, namespace) = (app_id.to_owned(), "default".to_owned());
         let site = Site { runtime: runtime.clone(), app_id, namespace, target: None };
         let broker = build_broker(&component(&[]), &site).unwrap();

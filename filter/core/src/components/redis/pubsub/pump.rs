@@ -9,6 +9,7 @@ use super::entries::EntryId;
 use super::topic::{Group, Topic};
 use super::{consumer, read, refresh, tend};
 use crate::host::{LogLevel, TcpTarget, Time};
+use crate::log_line::Line;
 use crate::pubsub::Deliver;
 use crate::runtime::link::{Link, LinkSettings};
 use crate::runtime::{Runtime, Signal};
@@ -252,8 +253,7 @@ impl Pump {
     }
 
     pub(super) fn warn(&self, topic: &str, what: &str, why: &str) {
-        self.runtime
-            .log(LogLevel::Warn, format_args!("component={} topic={topic} what={what:?} why={why:?}", self.component));
+        self.runtime.log(LogLevel::Warn, &Line { component: &self.component, about: &[("topic", topic)], what, why });
     }
 }
 
