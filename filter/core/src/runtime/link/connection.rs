@@ -222,7 +222,7 @@ impl<C: Codec> Connection<C> {
         inner.backoff = (inner.backoff * 2).min(LONGEST_BACKOFF);
         reason.clone_into(&mut inner.last_error);
         inner.received = Received::default();
-        let orphans = inner.queue.connection_lost();
+        let orphans = inner.queue.connection_lost(self.runtime.now());
         drop(inner);
         self.changed.raise();
         if let Some(tcp) = old.tcp() {

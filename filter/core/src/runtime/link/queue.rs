@@ -135,12 +135,14 @@ impl<R: 'static> Queue<R> {
         }
     }
 
-    /// Puts reads that were sent once back in front of what waits; gives the others.
-    pub(super) fn connection_lost(&mut self) -> Vec<Command<R>> {
+    /// Puts reads that were sent once back in front of what waits; gives the others. They wait anew: a read that had no
+    /// reply for as long as it may would otherwise never be asked again.
+    pub(super) fn connection_lost(&mut self, now: Time) -> Vec<Command<R>> {
         let mut orphans = Vec::new();
         for mut command in std::mem::take(&mut self.sent).into_iter().rev() {
             if command.kind == Kind::Read && command.tries < 2 {
                 command.replies = command.expected;
+                command.since = now;
                 self.unsent_bytes += command.size();
                 self.unsent.push_front(command);
             } else {

@@ -201,6 +201,22 @@ fn a_reply_that_does_not_come_ends_the_connection_and_every_wait() {
 }
 
 #[test]
+fn a_read_that_had_no_reply_for_as_long_as_it_may_is_still_asked_once_more() {
+    let setup = Setup::new(LinkSettings::default());
+    setup.link.open();
+    let silent = setup.accept();
+    setup.send(Kind::Read, "read");
+    setup.pass(6_000);
+    assert!(!setup.host.tcp.borrow().contains_key(&silent.0));
+    assert!(setup.taken().is_empty());
+    setup.pass(100);
+    let next = setup.accept();
+    assert_eq!(setup.sent(next), "read\n");
+    setup.receive(next, "answer\n");
+    assert_eq!(setup.taken(), [("read", ok("answer"))]);
+}
+
+#[test]
 fn the_bounds_refuse_at_once_and_nothing_is_sent() {
     let setup = Setup::new(LinkSettings { max_commands: 1, ..LinkSettings::default() });
     setup.send(Kind::Write, "a");
