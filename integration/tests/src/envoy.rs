@@ -33,6 +33,7 @@ pub struct EnvoyProcess {
     /// The bootstrap's name in the folder.
     file: String,
     workers: u32,
+    drain_seconds: u32,
     admin: Admin,
     announced: Mutex<Vec<Announced>>,
 }
@@ -50,21 +51,31 @@ impl EnvoyProcess {
 
     /// As [`EnvoyProcess::start`], in a folder that already holds what `bootstrap` points to.
     #[must_use]
-    pub fn start_in(folder: TempDir, mut bootstrap: Value, workers: u32) -> Self {
+    pub fn start_in(folder: TempDir, bootstrap: Value, workers: u32) -> Self {
+        Self::start_draining(folder, bootstrap, workers, 1)
+    }
+
+    /// As [`EnvoyProcess::start_in`]; listeners that are replaced serve what they have for `drain_seconds`.
+    #[must_use]
+    pub fn start_draining(folder: TempDir, mut bootstrap: Value, workers: u32, drain_seconds: u32) -> Self {
         bootstrap["admin"] =
             serde_json::json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
         let text = serde_json::to_string_pretty(&bootstrap).expect("JSON");
         fs::write(folder.path().join("bootstrap.json"), text).expect("the bootstrap can be written");
-        Self::start_file(folder, "bootstrap.json", workers)
+        Self::launched(folder, "bootstrap.json", workers, drain_seconds)
     }
 
     /// As [`EnvoyProcess::start`], with a bootstrap file that lies in `folder` and is taken as it stands. `folder` is
     /// Envoy's working directory.
     #[must_use]
     pub fn start_file(folder: TempDir, name: &str, workers: u32) -> Self {
-        let process = Mutex::new(launch(folder.path(), name, workers));
+        Self::launched(folder, name, workers, 1)
+    }
+
+    fn launched(folder: TempDir, name: &str, workers: u32, drain_seconds: u32) -> Self {
+        let process = Mutex::new(launch(folder.path(), name, workers, drain_seconds));
         let (admin, announced) = (Admin::default(), Mutex::new(Vec::new()));
-        let envoy = Self { process, folder, file: name.to_owned(), workers, admin, announced };
+        let envoy = Self { process, folder, file: name.to_owned(), workers, drain_seconds, admin, announced };
         envoy.wait_until_ready();
         envoy
     }
@@ -79,7 +90,7 @@ impl EnvoyProcess {
     /// Starts Envoy again after [`EnvoyProcess::kill`], as it was, and waits until it is ready. The log goes on.
     pub fn restart(&self) {
         fs::remove_file(self.folder.path().join(ADMIN_ADDRESS)).expect("the killed Envoy left its address");
-        let process = launch(self.folder.path(), &self.file, self.workers);
+        let process = launch(self.folder.path(), &self.file, self.workers, self.drain_seconds);
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
         self.wait_until_ready();
     }
@@ -195,7 +206,7 @@ impl EnvoyProcess {
     }
 }
 
-fn launch(folder: &Path, name: &str, workers: u32) -> Child {
+fn launch(folder: &Path, name: &str, workers: u32, drain_seconds: u32) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("envoy.log")).expect("a log file");
     let mut command = Command::new(env::envoy());
     command
@@ -206,7 +217,8 @@ fn launch(folder: &Path, name: &str, workers: u32) -> Child {
         .args(["--use-dynamic-base-id", "--concurrency", &workers.to_string()])
         .args(["--log-level", "warning", "--log-format", log::FORMAT])
         .args(["--component-log-level", "wasm:info,config:info"])
-        .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+        .args(["--drain-time-s", &drain_seconds.to_string()])
+        .args(["--parent-shutdown-time-s", &(drain_seconds + 1).to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);

@@ -20,6 +20,7 @@ pub mod raw;
 pub mod redis;
 pub mod runtime;
 pub mod shared;
+pub mod stub;
 pub mod wait;
 pub mod weft;
 pub mod yaml;

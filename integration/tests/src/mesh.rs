@@ -1,5 +1,7 @@
 //! Applications that meet in one Envoy, with their backends.
 
+mod update;
+
 use crate::app::TestApp;
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
@@ -11,9 +13,8 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tempfile::TempDir;
 use weft::bootstrap::{Admin, App, Backend, Proxy, Tls, backend_cluster};
-use weft_core::config::{Invoke, Limits, PluginConfig, TestSwitches, Tracing};
+use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
 pub const MAX_BODY: u32 = 4 * 1024 * 1024;
@@ -26,11 +27,16 @@ pub struct Builder {
     apps: Vec<AppSpec>,
     components: Vec<Value>,
     redis: Option<Redis>,
+    /// Clusters of other backends than Redis, and their ports.
+    others: Vec<(String, u16)>,
     module: PathBuf,
     max_body: u32,
     listeners_in_file: bool,
     trap: bool,
     sampling: Option<String>,
+    log_level: LogLevel,
+    drain_seconds: u32,
+    edits: Vec<fn(&mut Value)>,
 }
 
 #[derive(Debug)]
@@ -107,6 +113,14 @@ impl Builder {
         self
     }
 
+    /// Adds a component whose backend listens at `port` of 127.0.0.1.
+    pub fn component_at(mut self, name: &str, kind: &str, port: u16) -> Self {
+        let cluster = backend_cluster(name);
+        self.components.push(json!({"name": name, "type": kind, "version": "v1", "cluster": cluster}));
+        self.others.push((cluster, port));
+        self
+    }
+
     /// Another module than the whole one.
     pub fn module(mut self, file: PathBuf) -> Self {
         self.module = file;
@@ -137,6 +151,24 @@ impl Builder {
         self
     }
 
+    /// Sets the least severe line that the filters log; `info` unless set.
+    pub fn log_level(mut self, level: LogLevel) -> Self {
+        self.log_level = level;
+        self
+    }
+
+    /// How long listeners that were replaced serve what they have; one second unless set.
+    pub fn drain_seconds(mut self, seconds: u32) -> Self {
+        self.drain_seconds = seconds;
+        self
+    }
+
+    /// Changes the bootstrap before Envoy gets it.
+    pub fn edit(mut self, edit: fn(&mut Value)) -> Self {
+        self.edits.push(edit);
+        self
+    }
+
     fn last(&mut self) -> &mut AppSpec {
         self.apps.last_mut().expect("an application comes first")
     }
@@ -147,10 +179,11 @@ impl Builder {
         let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = self.proxy(&apps).bootstrap();
+        self.edits.iter().for_each(|edit| edit(&mut config));
         if self.listeners_in_file {
-            listeners_to_file(&mut config, &folder);
+            update::listeners_to_file(&mut config, &folder);
         }
-        let envoy = EnvoyProcess::start_in(folder, config, self.workers);
+        let envoy = EnvoyProcess::start_draining(folder, config, self.workers, self.drain_seconds);
         let mesh = Mesh { apps, envoy, redis: self.redis.map(Mutex::new) };
         mesh.wait_until_usable();
         mesh
@@ -162,11 +195,16 @@ impl Builder {
             module: self.module.clone(),
             apps: self.apps.iter().zip(apps).map(|(spec, app)| self.served(spec, app)).collect(),
             elsewhere: Invoke::default(),
-            backends: clusters
-                .map(|it| redis_backend(it, self.redis.as_ref().expect("a Redis for the component")))
-                .collect(),
+            backends: clusters.map(|cluster| self.backend(cluster)).collect(),
             workers: self.workers,
             admin: Admin::Off,
+        }
+    }
+
+    fn backend(&self, cluster: &str) -> Backend {
+        match self.others.iter().find(|(known, _)| known == cluster) {
+            Some((_, port)) => backend(cluster, *port),
+            None => redis_backend(cluster, self.redis.as_ref().expect("a Redis for the component")),
         }
     }
 
@@ -184,6 +222,7 @@ impl Builder {
             subscriptions: resources.subscriptions,
             tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
+            log_level: self.log_level,
             test: self.trap.then_some(TestSwitches { trap: true }),
             ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
         }
@@ -213,29 +252,6 @@ fn redis_backend(cluster: &str, redis: &Redis) -> Backend {
     Backend { tls, ..backend(cluster, *port) }
 }
 
-fn listeners_to_file(config: &mut Value, folder: &TempDir) {
-    let listeners = config["static_resources"]["listeners"].take();
-    config["static_resources"]["listeners"] = json!([]);
-    write_listeners(folder.path(), &listeners);
-    config["node"] = json!({"id": "weft-tests", "cluster": "weft-tests"});
-    let path = folder.path().join("listeners.json");
-    config["dynamic_resources"] = json!({"lds_config": {
-        "resource_api_version": "V3",
-        "path_config_source": {"path": path, "watched_directory": {"path": folder.path()}},
-    }});
-}
-
-fn write_listeners(folder: &std::path::Path, listeners: &Value) {
-    let mut list = listeners.as_array().cloned().expect("a list of listeners");
-    for listener in &mut list {
-        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-    }
-    let response = json!({"version_info": crate::dapr::unique("v"), "resources": list});
-    let fresh = folder.join("listeners.next");
-    std::fs::write(&fresh, response.to_string()).expect("the listeners can be written");
-    std::fs::rename(fresh, folder.join("listeners.json")).expect("the listeners can be put in place");
-}
-
 /// Running applications with their proxy and backends.
 pub struct Mesh {
     apps: Vec<MeshApp>,
@@ -257,6 +273,10 @@ impl Mesh {
             listeners_in_file: false,
             trap: false,
             sampling: None,
+            others: Vec::new(),
+            log_level: LogLevel::default(),
+            drain_seconds: 1,
+            edits: Vec::new(),
         }
     }
 
@@ -275,15 +295,6 @@ impl Mesh {
     /// If the mesh has none.
     pub fn redis(&self) -> MutexGuard<'_, Redis> {
         self.redis.as_ref().expect("the mesh has a Redis").lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts other listeners in place of the present ones, as a control plane does.
-    pub fn update_listeners(&self, edit: impl FnOnce(&mut Value)) {
-        let file = self.envoy.folder().join("listeners.json");
-        let text = std::fs::read(file).expect("the mesh has its listeners in a file");
-        let mut response: Value = serde_json::from_slice(&text).expect("JSON");
-        edit(&mut response["resources"]);
-        write_listeners(self.envoy.folder(), &response["resources"]);
     }
 
     /// Waits until the proxies of all applications say that they can be used.

@@ -42,6 +42,13 @@ impl Admin {
         found
     }
 
+    /// Sets how much a part of Envoy logs, such as `wasm` and `debug`.
+    pub fn log_level(&self, part: &str, level: &str) {
+        let _ = client::Call::new(hyper::Method::POST, &self.address(), &format!("/logging?{part}={level}"))
+            .send()
+            .expect(200);
+    }
+
     fn read(&self, path: &str) -> Vec<(String, u64)> {
         let answer = client::get(&self.address(), path).send();
         let json: Value = serde_json::from_slice(&answer.body).expect("statistics are JSON");
