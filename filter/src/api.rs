@@ -49,7 +49,8 @@ impl Api {
 
     /// Polls this request's flow, and answers if it has ended.
     fn run(&self) {
-        for (stream, reply) in self.app.runtime().run(Scope::Stream(StreamId(self.id))) {
+        let Some(flows) = self.app.flows() else { return };
+        for (stream, reply) in flows.run(Scope::Stream(StreamId(self.id))) {
             host::reply(stream, &reply);
         }
     }
@@ -58,7 +59,9 @@ impl Api {
 impl Context for Api {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
-        self.app.runtime().on_call_answer(CallId(token), host::call_outcome(headers, body_size));
+        if let Some(flows) = self.app.flows() {
+            flows.on_call_answer(CallId(token), host::call_outcome(headers, body_size));
+        }
         self.run();
     }
 }

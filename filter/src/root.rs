@@ -12,7 +12,7 @@ use std::time::Duration;
 use weft_core::app::{App, refusals};
 use weft_core::config::{LogLevel, PluginConfig, Problem};
 use weft_core::host::{CallId, TcpId};
-use weft_core::runtime::Scope;
+use weft_core::runtime::{Runtime, Scope};
 use weft_core::worker::Vm;
 
 thread_local! {
@@ -51,17 +51,17 @@ impl Root {
         Self { id, role: Role::None, draining: RefCell::new(false) }
     }
 
-    fn app(&self) -> Option<&Rc<App>> {
+    fn flows(&self) -> Option<&Runtime> {
         match &self.role {
-            Role::Api { app, .. } => Some(app),
+            Role::Api { app, .. } => app.flows(),
             Role::Inbound { .. } | Role::Tcp | Role::None => None,
         }
     }
 
     /// Lets the flows run that something has woken, and answers the requests that are ready.
     fn run(&self) {
-        if let Some(app) = self.app() {
-            for (stream, reply) in app.runtime().run(Scope::Root) {
+        if let Some(flows) = self.flows() {
+            for (stream, reply) in flows.run(Scope::Root) {
                 host::reply(stream, &reply);
             }
         }
@@ -98,8 +98,8 @@ impl Root {
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         host::enter(self.id);
-        if let Some(app) = self.app() {
-            app.runtime().on_call_answer(CallId(token), host::call_outcome(headers, body_size));
+        if let Some(flows) = self.flows() {
+            flows.on_call_answer(CallId(token), host::call_outcome(headers, body_size));
         }
         self.run();
     }
@@ -110,25 +110,25 @@ impl Context for Root {
         if count == 0 {
             return;
         }
-        if let Some(app) = self.app() {
-            app.runtime().on_tcp_open(TcpId(token));
+        if let Some(flows) = self.flows() {
+            flows.on_tcp_open(TcpId(token));
         }
         self.run();
     }
 
     fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
         host::enter(self.id);
-        if let Some(app) = self.app() {
+        if let Some(flows) = self.flows() {
             let bytes = host::read_body(BufferType::GrpcReceiveBuffer, size);
-            app.runtime().on_tcp_data(TcpId(token), &bytes);
+            flows.on_tcp_data(TcpId(token), &bytes);
         }
         self.run();
     }
 
     fn on_grpc_stream_close(&mut self, token: u32, status: u32) {
         host::enter(self.id);
-        if let Some(app) = self.app() {
-            app.runtime().on_tcp_close(TcpId(token), status);
+        if let Some(flows) = self.flows() {
+            flows.on_tcp_close(TcpId(token), status);
         }
         self.run();
     }
@@ -142,8 +142,8 @@ impl Context for Root {
         if app.is_idle() || self.draining.replace(true) {
             return true;
         }
+        let Some(runtime) = app.flows().cloned() else { return true };
         let (app, proxy) = (Rc::clone(app), Rc::clone(proxy));
-        let runtime = app.runtime().clone();
         runtime.clone().spawn(Box::pin(async move {
             let end = runtime.now() + DRAIN_LIMIT;
             while !app.is_idle() && runtime.now() < end {
@@ -162,8 +162,8 @@ impl RootContext for Root {
         match self.configure() {
             Ok(()) => {
                 // Not now: a worker that starts has no internal listeners yet, and a call to one crashes Envoy 1.40.
-                if let Some(app) = self.app() {
-                    app.runtime().run_soon();
+                if let Some(flows) = self.flows() {
+                    flows.run_soon();
                 }
                 true
             }
@@ -177,8 +177,8 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         host::enter(self.id);
-        if let Some(app) = self.app() {
-            app.runtime().on_tick();
+        if let Some(flows) = self.flows() {
+            flows.on_tick();
         }
         self.run();
     }

@@ -105,7 +105,8 @@ impl App {
     pub fn start(self: &Rc<Self>) {
         let app = Rc::clone(self);
         self.say(LogLevel::Info, "configured");
-        self.runtime.spawn(Box::pin(async move {
+        let Some(runtime) = self.flows() else { return };
+        runtime.spawn(Box::pin(async move {
             let question = is_worker(app.runtime.clone(), app.mark.clone(), app.config.link.clone());
             if Box::pin(question).await {
                 app.begin();
@@ -121,10 +122,9 @@ impl App {
 
     /// A request has reached this VM, so it is a worker's.
     pub fn saw_request(&self) {
-        if !self.begun.get() {
-            self.begun.set(true);
-            let (blocks, runtime) = (Rc::clone(&self.blocks), self.runtime.clone());
-            self.runtime.spawn(Box::pin(async move { blocks.start(&runtime) }));
+        if let (Some(flows), false) = (self.flows(), self.begun.replace(true)) {
+            let (blocks, runtime) = (Rc::clone(&self.blocks), flows.clone());
+            flows.spawn(Box::pin(async move { blocks.start(&runtime) }));
         }
     }
 
@@ -134,9 +134,10 @@ impl App {
         }
     }
 
-    /// The flows.
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+    /// The flows. A module for routing only has none, and carries no code for them.
+    #[inline(always)]
+    pub fn flows(&self) -> Option<&Runtime> {
+        Blocks::HAVE_FLOWS.then_some(&self.runtime)
     }
 
     /// The plugin configuration.
@@ -171,7 +172,7 @@ impl App {
             Route::HealthzOutbound => Some(Reply::no_content()),
             Route::Healthz => Some(self.healthz(request)),
             Route::Metadata => Some(metadata::reply(&self.config, &self.blocks)),
-            _ => None,
+            other => self.blocks.at_once(other),
         }
     }
 
@@ -194,11 +195,12 @@ impl App {
 
     /// Lets a block answer a request.
     pub fn start_flow(&self, stream: StreamId, route: Route, request: Request) {
+        let Some(flows) = self.flows() else { return };
         let trace = matches!(route, Route::Publish { .. } | Route::PublishBulk { .. })
             .then(|| self.trace(&request.headers))
             .unwrap_or_else(Trace::off);
         let flow = self.blocks.serve(route, request, trace);
-        self.runtime.spawn_request(stream, flow);
+        flows.spawn_request(stream, flow);
     }
 
     /// A newer configuration has taken over: read no more events, finish what is with the application.

@@ -160,8 +160,8 @@ impl Exchange {
 
     /// The stream has ended, answered or not. Its flow is dropped, so nothing is ever said to it again.
     pub fn gone(&mut self) {
-        if matches!(self.stage, Stage::Running) {
-            self.app.runtime().cancel(self.id);
+        if let (Stage::Running, Some(flows)) = (&self.stage, self.app.flows()) {
+            flows.cancel(self.id);
         }
         self.stage = Stage::Settled;
     }

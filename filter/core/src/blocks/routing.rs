@@ -12,6 +12,9 @@ use crate::telemetry::Trace;
 pub struct Blocks;
 
 impl Blocks {
+    /// Whether anything here takes more than one callback.
+    pub const HAVE_FLOWS: bool = false;
+
     /// Nothing to build.
     ///
     /// # Errors
@@ -30,19 +33,23 @@ impl Blocks {
     }
 
     /// Dapr's answers for blocks that are not configured.
-    pub fn serve(&self, route: Route, _request: Request, _trace: Trace) -> BoxFuture<'static, Reply> {
+    pub fn at_once(&self, route: &Route) -> Option<Reply> {
         let error = match route {
-            Route::Publish { pubsub, .. } | Route::PublishBulk { pubsub, .. } => api::no_brokers(&pubsub),
+            Route::Publish { pubsub, .. } | Route::PublishBulk { pubsub, .. } => api::no_brokers(pubsub),
             Route::StateGet { store, .. }
             | Route::StateDelete { store, .. }
             | Route::StateSave { store }
             | Route::StateBulk { store }
             | Route::StateTransaction { store }
-            | Route::StateQuery { store } => api::no_stores(&store),
+            | Route::StateQuery { store } => api::no_stores(store),
             _ => DaprError::new(404, "ERR_DIRECT_INVOKE", "no such route".to_owned()),
         };
-        let reply = error.reply();
-        Box::pin(async move { reply })
+        Some(error.reply())
+    }
+
+    /// Nothing: every answer is there at once.
+    pub fn serve(&self, _route: Route, _request: Request, _trace: Trace) -> BoxFuture<'static, Reply> {
+        Box::pin(std::future::ready(Reply::no_content()))
     }
 
     /// Nothing to start.

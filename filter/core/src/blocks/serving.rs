@@ -22,6 +22,9 @@ pub struct Blocks {
 }
 
 impl Blocks {
+    /// Whether anything here takes more than one callback.
+    pub const HAVE_FLOWS: bool = true;
+
     /// Builds every component of the configuration.
     ///
     /// # Errors
@@ -62,6 +65,11 @@ impl Blocks {
     /// No blocks, for the callee's side.
     pub fn none() -> Self {
         Self { stores: ByName::default(), brokers: ByName::default(), state: None, pubsub: None }
+    }
+
+    /// The answer to a request that needs neither body nor backend: none of these.
+    pub fn at_once(&self, _route: &Route) -> Option<Reply> {
+        None
     }
 
     /// The flow that answers a request of one of these blocks' routes.

@@ -103,7 +103,7 @@ fn trailers_complete_a_body() {
     assert_eq!(exchange.request_head(head("POST", "/v1.0/state/s"), false), Step::Pause);
     assert_eq!(exchange.request_body(2, false, Vec::new), Step::Pause);
     assert_eq!(exchange.request_trailers(|| b"[]".to_vec()), Step::Pause);
-    assert!(exchange.app.runtime().is_running(StreamId(7)));
+    assert!(exchange.app.flows().unwrap().is_running(StreamId(7)));
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn a_client_that_leaves_takes_its_flow_along() {
     exchange.request_head(head("POST", "/v1.0/state/s"), false);
     exchange.request_body(2, true, || b"[]".to_vec());
     exchange.gone();
-    assert!(!exchange.app.runtime().is_running(StreamId(7)));
-    assert!(exchange.app.runtime().run(crate::runtime::Scope::Root).is_empty());
+    assert!(!exchange.app.flows().unwrap().is_running(StreamId(7)));
+    assert!(exchange.app.flows().unwrap().run(crate::runtime::Scope::Root).is_empty());
 }
 
 #[test]
