@@ -177,6 +177,8 @@ impl Proxy {
         let mut bootstrap = json!({
             "static_resources": {"listeners": listeners, "clusters": clusters},
             "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],
+            // Compiling the module takes megabytes for a moment; Envoy's allocator gives them back only if told to.
+            "memory_allocator_manager": {"bytes_to_release": "4194304", "memory_release_interval": "1s"},
         });
         if let (Some(members), Some(admin)) = (bootstrap.as_object_mut(), self.admin.json()) {
             members.insert("admin".to_owned(), admin);

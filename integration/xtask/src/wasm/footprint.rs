@@ -70,7 +70,8 @@ fn wait_and_weigh(child: &mut Child, admin: u16, begun: Instant) -> Outcome<Foot
         std::thread::sleep(Duration::from_millis(5));
     }
     let ready = begun.elapsed();
-    std::thread::sleep(Duration::from_millis(700));
+    // Until what the compiler took has been given back.
+    std::thread::sleep(Duration::from_secs(3));
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).map_err(|error| error.to_string())?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("");
     let kib: f64 = line.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0.0);
@@ -94,7 +95,8 @@ fn free_port() -> Outcome<u16> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-/// The smallest bootstrap with one listener, with or without the module in it.
+/// The smallest bootstrap with one listener, with or without the module in it. As every bootstrap of ours it lets the
+/// allocator give back what it does not need.
 fn bootstrap(admin: u16, api: u16, module: Option<&Path>) -> String {
     let filter = module.map_or_else(String::new, |path| {
         format!(
@@ -108,7 +110,7 @@ fn bootstrap(admin: u16, api: u16, module: Option<&Path>) -> String {
     let address = |port| format!(r#"{{"socket_address":{{"address":"127.0.0.1","port_value":{port}}}}}"#);
     let (admin, api) = (address(admin), address(api));
     format!(
-        r#"{{"admin":{{"address":{admin}}},"static_resources":{{"listeners":[{{"name":"api","address":{api},"filter_chains":[{{"filters":[
+        r#"{{"admin":{{"address":{admin}}},"memory_allocator_manager":{{"bytes_to_release":"4194304","memory_release_interval":"1s"}},"static_resources":{{"listeners":[{{"name":"api","address":{api},"filter_chains":[{{"filters":[
         {{"name":"hcm","typed_config":{{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix":"api","route_config":{{"virtual_hosts":[{{"name":"v","domains":["*"],"routes":[{{"match":{{"prefix":"/"}},"direct_response":{{"status":404}}}}]}}]}},
         "http_filters":[{filter}{{"name":"envoy.filters.http.router","typed_config":{{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}}}]}}}}]}}]}}]}}}}"#
