@@ -8,9 +8,9 @@ mod listeners;
 mod names;
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use weft_core::by_name::ByName;
 use weft_core::config::{
     AppChannel, Component, Invoke, Limits, LinkConfig, LogLevel, PluginConfig, Subscription, Target, TestSwitches,
     Tracing, VERSION,
@@ -149,7 +149,7 @@ impl Proxy {
         }
     }
 
-    fn targets(&self) -> BTreeMap<String, Target> {
+    fn targets(&self) -> ByName<Target> {
         let target = |app: &App| Target { cluster: Some(names::invoke(&app.id)), authority: app.id.clone() };
         let here = self.apps.iter().filter(|app| app.port.is_some()).map(|app| (app.id.clone(), target(app)));
         self.elsewhere.apps.clone().into_iter().chain(here).collect()

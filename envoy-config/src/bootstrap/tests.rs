@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 fn component(name: &str, kind: &str, cluster: Option<String>) -> Component {
     let (name, kind, version) = (name.to_owned(), kind.to_owned(), "v1".to_owned());
-    Component { name, kind, version, cluster, metadata: BTreeMap::new() }
+    Component { name, kind, version, cluster, metadata: Default::default() }
 }
 
 fn proxy(apps: Vec<App>) -> Proxy {
@@ -31,7 +31,7 @@ fn applications_know_each_other_but_not_those_that_cannot_be_called() {
     let apps = vec![App::new("a", 1, 2, Some(3)), App::new("b", 4, 5, Some(6)), App::new("c", 7, 8, None)];
     let proxy = proxy(apps);
     let plugin = proxy.plugin(&proxy.apps[2]);
-    assert_eq!(plugin.invoke.apps.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(plugin.invoke.apps.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(plugin.app, None);
     assert_eq!(proxy.plugin(&proxy.apps[0]).app.unwrap().authority, "127.0.0.1:3");
 }
@@ -41,7 +41,7 @@ fn an_application_that_other_proxies_serve_is_known_too() {
     let mut proxy = proxy(vec![App::new("a", 1, 2, Some(3))]);
     let target = Target { cluster: None, authority: "far.example".to_owned() };
     proxy.elsewhere.apps.insert("far".to_owned(), target.clone());
-    assert_eq!(proxy.plugin(&proxy.apps[0]).invoke.apps["far"], target);
+    assert_eq!(proxy.plugin(&proxy.apps[0]).invoke.apps.get("far"), Some(&target));
 }
 
 #[test]

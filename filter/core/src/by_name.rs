@@ -1,13 +1,31 @@
 //! A few things by name.
 
-/// A map for the few things that a configuration names: a list that is searched. A tree or hash table costs a module
-/// five kilobytes for each type of value.
-#[derive(Debug, Clone)]
+use serde::{Serialize, Serializer};
+
+/// A map for what a configuration names: a sorted list. A tree or hash table costs a module five kilobytes for each
+/// type of value.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ByName<V>(Vec<(String, V)>);
 
 impl<V> Default for ByName<V> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+/// As an object.
+impl<V: Serialize> Serialize for ByName<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<V> IntoIterator for ByName<V> {
+    type Item = (String, V);
+    type IntoIter = std::vec::IntoIter<(String, V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -20,32 +38,36 @@ impl<V> FromIterator<(String, V)> for ByName<V> {
 }
 
 impl<V> ByName<V> {
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
     /// The thing of that name.
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.find(name).ok().and_then(|at| self.0.get(at)).map(|(_, value)| value)
     }
 
     /// Adds a thing; another one of that name goes away.
     pub fn insert(&mut self, name: String, value: V) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, slot)) => *slot = value,
-            None => self.0.push((name, value)),
+        match self.find(&name) {
+            Ok(at) => drop(self.0.get_mut(at).map(|(_, slot)| std::mem::replace(slot, value))),
+            Err(at) => self.0.insert(at, (name, value)),
         }
     }
 
     /// The thing of that name, made and added if there was none.
     pub fn get_or_insert_with(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
-        match self.0.iter().position(|(known, _)| known == name) {
-            // Taken to the end, where it is found without a search that could fail.
-            Some(at) => {
+        match self.find(name) {
+            // Taken out and put back: a place that was found is then there without a second look.
+            Ok(at) => {
                 let known = self.0.remove(at);
-                &mut self.0.push_mut(known).1
+                &mut self.0.insert_mut(at, known).1
             }
-            None => &mut self.0.push_mut((name.to_owned(), make())).1,
+            Err(at) => &mut self.0.insert_mut(at, (name.to_owned(), make())).1,
         }
     }
 
-    /// Everything, in no order that could be relied on.
+    /// Everything, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
@@ -95,8 +117,6 @@ mod tests {
         assert_eq!(things.get("c"), None);
         assert_eq!(things.get_or_insert_with("c", || 4), &mut 4);
         assert_eq!(things.get_or_insert_with("c", || 5), &mut 4);
-        let mut all: Vec<_> = things.iter().collect();
-        all.sort_unstable();
-        assert_eq!(all, [("a", &2), ("b", &3), ("c", &4)]);
+        assert_eq!(things.iter().collect::<Vec<_>>(), [("a", &2), ("b", &3), ("c", &4)]);
     }
 }

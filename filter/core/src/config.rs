@@ -17,6 +17,7 @@ pub(crate) use check::is_label;
 pub use problem::Problem;
 pub use schema::schema;
 
+use crate::by_name::ByName;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -120,8 +121,8 @@ pub struct AppChannel {
 #[serde(rename_all = "camelCase")]
 pub struct Invoke {
     /// Applications by app id. They go before the template.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub apps: BTreeMap<String, Target>,
+    #[serde(skip_serializing_if = "ByName::is_empty")]
+    pub apps: ByName<Target>,
     /// How to address an id that `apps` does not name. `{app}` and `{namespace}` are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Target>,

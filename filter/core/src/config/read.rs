@@ -5,6 +5,7 @@ use super::{
     AppChannel, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Invoke,
     Limits, LinkConfig, LogLevel, PluginConfig, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
+use crate::blocks::Blocks;
 use crate::json::{RawObject, RawValue};
 use std::collections::BTreeMap;
 
@@ -47,10 +48,7 @@ fn level(text: &str) -> LogLevel {
 fn invoke(object: &RawObject<'_>) -> Invoke {
     let apps = child(object, "apps").unwrap_or_default();
     let one = |(name, value): (&str, _)| Some((name.to_owned(), target(&RawObject::of(value, "").ok()?)));
-    let mut by_id = BTreeMap::new();
-    // Not collected: that sorts first, and the code for sorting takes four kilobytes.
-    by_id.extend(apps.members().filter_map(one));
-    Invoke { apps: by_id, template: child(object, "template").map(|it| target(&it)) }
+    Invoke { apps: apps.members().filter_map(one).collect(), template: child(object, "template").map(|it| target(&it)) }
 }
 
 fn target(object: &RawObject<'_>) -> Target {
@@ -96,6 +94,10 @@ fn text_or(object: &RawObject<'_>, name: &str, default: &str) -> String {
 
 #[inline(never)]
 fn texts(object: &RawObject<'_>, name: &str) -> BTreeMap<String, String> {
+    // Components are all that has them, and a module for routing only refuses those.
+    if !Blocks::HAVE_FLOWS {
+        return BTreeMap::new();
+    }
     object.string_map(name).ok().flatten().unwrap_or_default()
 }
 

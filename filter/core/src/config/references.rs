@@ -16,7 +16,7 @@ pub(super) fn check(config: &PluginConfig, problems: &mut Vec<Problem>) {
 }
 
 fn look(config: &PluginConfig, problems: &mut Vec<Problem>) {
-    for id in config.invoke.apps.keys() {
+    for (id, _) in config.invoke.apps.iter() {
         let (app, namespace) = id.split_once('.').unwrap_or((id, "default"));
         if !is_label(app) || !is_label(namespace) {
             let path = ["$.invoke.apps", &step(id)].concat();

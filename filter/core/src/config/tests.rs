@@ -57,7 +57,7 @@ fn without(pointer: &str) -> Value {
 fn what_is_written_is_read_back() {
     let config = read(&whole()).unwrap();
     assert_eq!(config.components[0].metadata["redisDB"], "1");
-    assert_eq!(config.invoke.apps["a.b"].authority, "a.b");
+    assert_eq!(config.invoke.apps.get("a.b").unwrap().authority, "a.b");
     assert_eq!(config.log_level, LogLevel::Warn);
     let written = serde_json::to_vec(&config).unwrap();
     assert_eq!(PluginConfig::read(&written), Ok(config));

@@ -107,8 +107,28 @@ impl Destination {
 
 #[inline(never)]
 fn filled(template: &Target, app: &str, namespace: &str) -> Target {
-    let fill = |text: &str| text.replace("{app}", app).replace("{namespace}", namespace);
+    let fill = |text: &str| fill(text, app, namespace);
     Target { cluster: template.cluster.as_deref().map(fill), authority: fill(&template.authority) }
+}
+
+/// Puts the names in the places of `{app}` and `{namespace}`.
+fn fill(text: &str, app: &str, namespace: &str) -> String {
+    let mut out = String::with_capacity(text.len() + app.len() + namespace.len());
+    let mut rest = text;
+    while let Some((before, place)) = rest.split_once('{') {
+        out.push_str(before);
+        rest = place;
+        let places = [("app}", app), ("namespace}", namespace)];
+        match places.iter().find_map(|(name, value)| Some((place.strip_prefix(name)?, value))) {
+            Some((after, value)) => {
+                out.push_str(value);
+                rest = after;
+            }
+            None => out.push('{'),
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, &'a str), String> {
@@ -122,6 +142,25 @@ fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, 
 
 #[inline(never)]
 fn unknown(config: &PluginConfig, written: &str) -> String {
-    let known = config.invoke.apps.keys().map(String::as_str).take(20).collect::<Vec<_>>().join(", ");
+    let known = config.invoke.apps.iter().map(|(id, _)| id).take(20).collect::<Vec<_>>().join(", ");
     format!("no application {written} is known; the plugin configuration's invoke.apps has: {known}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn a_template_is_filled_at_every_place_and_nowhere_else() {
+        for (text, filled) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("{app}", "a"),
+            ("{app}.{namespace}.{app}", "a.n.a"),
+            ("outbound|80||{app}.{namespace}.svc", "outbound|80||a.n.svc"),
+            ("{{app}}{ap}{", "{a}{ap}{"),
+        ] {
+            assert_eq!(fill(text, "a", "n"), filled, "{text}");
+        }
+    }
 }
