@@ -120,6 +120,21 @@ impl EnvoyProcess {
         self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner).id()
     }
 
+    /// Stops all its threads, until [`EnvoyProcess::thaw`]: what happens meanwhile meets it all at once.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} can be sent to Envoy");
+    }
+
     /// The folder of its bootstrap and log.
     #[must_use]
     pub fn folder(&self) -> &Path {

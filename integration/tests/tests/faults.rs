@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "faults/leaving.rs"]
+mod leaving;
 #[path = "faults/malformed.rs"]
 mod malformed;
 #[path = "faults/oversized.rs"]
