@@ -25,7 +25,7 @@ pub fn level(level: LogLevel) -> SdkLevel {
     }
 }
 
-/// A status from the decimal text of `:status`; 0 if there is none.
-pub fn status(headers: &Headers) -> u16 {
-    headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0)
+/// A status from its decimal text.
+pub fn status(text: &[u8]) -> Option<u16> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }

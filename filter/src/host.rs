@@ -21,6 +21,8 @@ use weft_core::runtime::StreamId;
 thread_local! {
     /// The context whose callback runs now; what `set_effective_context` must be set back to.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// The time, once it was asked for in the callback that runs now: a callback asks many times and takes none.
+    static NOW: Cell<Option<Time>> = const { Cell::new(None) };
     /// Random bytes that were fetched and not given out.
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; Pool::SIZE], left: 0 }) };
     /// Counters by number, made once per VM.
@@ -35,6 +37,12 @@ const NEVER: u32 = u32::MAX;
 /// Says whose callback begins. Every callback starts with it.
 pub fn enter(context: u32) {
     CURRENT.with(|current| current.set(context));
+    NOW.with(|now| now.set(None));
+}
+
+fn ask_time() -> Time {
+    let now = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
+    now.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Runs `action` as another context and comes back. `None` if the proxy does not know that context any more.
@@ -78,8 +86,13 @@ impl Proxy {
 
 impl Host for Proxy {
     fn now(&self) -> Time {
-        let now = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
-        now.duration_since(UNIX_EPOCH).unwrap_or_default()
+        NOW.with(|now| {
+            now.get().unwrap_or_else(|| {
+                let time = ask_time();
+                now.set(Some(time));
+                time
+            })
+        })
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {
@@ -195,14 +208,17 @@ pub fn read_body(buffer: BufferType, size: usize) -> Vec<u8> {
 
 /// Reads the answer to an HTTP call while its buffers are there.
 pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
-    let fields = if headers == 0 { Default::default() } else { read_headers(MapType::HttpCallResponseHeaders) };
-    let status = convert::status(&fields);
+    if headers == 0 {
+        return CallOutcome::Failed { status: 0 };
+    }
+    let field = |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
+    let status = field(":status").as_deref().and_then(convert::status).unwrap_or(0);
     // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
-    if fields.get("x-envoy-upstream-service-time").is_none() {
+    if field("x-envoy-upstream-service-time").is_none() {
         return CallOutcome::Failed { status };
     }
     let body = if body_size == 0 { Vec::new() } else { read_body(BufferType::HttpCallResponseBody, body_size) };
-    CallOutcome::Answered { status, headers: fields, body }
+    CallOutcome::Answered { status, body }
 }
 
 /// Replaces `size` bytes at `start` of a body.

@@ -3,7 +3,7 @@
 use crate::host::{
     CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
-use crate::http::{Headers, Reply};
+use crate::http::Reply;
 use crate::runtime::{Runtime, Scope, StreamId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -170,8 +170,7 @@ impl FakeHost {
     /// Answers the oldest call; panics if there is none.
     pub fn answer(&self, runtime: &Runtime, status: u16, body: &[u8]) -> HttpCall {
         let (id, call) = self.calls.borrow_mut().pop_front().expect("a call to answer");
-        let headers = Headers::new().with(":status", status.to_string());
-        runtime.on_call_answer(id, CallOutcome::Answered { status, headers, body: body.to_vec() });
+        runtime.on_call_answer(id, CallOutcome::Answered { status, body: body.to_vec() });
         call
     }
 

@@ -37,8 +37,6 @@ pub enum CallOutcome {
     Answered {
         /// HTTP status.
         status: u16,
-        /// All headers, pseudo headers included.
-        headers: Headers,
         /// Body, complete.
         body: Vec<u8>,
     },

@@ -155,7 +155,7 @@ impl Inner {
     #[inline(never)]
     fn judge(&self, outcome: CallOutcome) -> Verdict {
         match outcome {
-            CallOutcome::Answered { status: 200..=299, body, .. } => judge_body(&body),
+            CallOutcome::Answered { status: 200..=299, body } => judge_body(&body),
             CallOutcome::Answered { status: 404, .. } => {
                 Verdict::Dropped(Cause::Fault("the application has no such route: it answered 404".to_owned()))
             }

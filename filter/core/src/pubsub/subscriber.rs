@@ -53,7 +53,7 @@ async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<An
         let call = question(&inner.app_id, inner.app.as_ref()?);
         drop(inner);
         if let Ok(outcome) = runtime.call(&call)
-            && let CallOutcome::Answered { status, body, .. } = outcome.await
+            && let CallOutcome::Answered { status, body } = outcome.await
         {
             return Some(read_answer(status, &body));
         }
