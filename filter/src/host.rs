@@ -116,10 +116,10 @@ impl Host for Proxy {
         });
     }
 
-    fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError> {
-        let body = (!call.body.is_empty()).then_some(call.body.as_slice());
+    fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError> {
+        let body = (!call.body.is_empty()).then_some(call.body);
         let timeout = call.timeout.max(Duration::from_millis(1));
-        hostcalls::dispatch_http_call(&call.cluster, convert::text_fields(&call.headers), body, Vec::new(), timeout)
+        hostcalls::dispatch_http_call(call.cluster, call.headers, body, Vec::new(), timeout)
             .map(CallId)
             .map_err(refusal)
     }

@@ -3,7 +3,7 @@
 use crate::host::{
     CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
-use crate::http::Reply;
+use crate::http::{Headers, Reply};
 use crate::runtime::{Runtime, Scope, StreamId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -13,6 +13,15 @@ use std::time::Duration;
 /// Values that workers share, with their versions.
 type Shared = Rc<RefCell<HashMap<String, (Vec<u8>, u32)>>>;
 
+/// An HTTP call that the filter has made.
+#[derive(Debug, Clone)]
+pub(crate) struct Called {
+    pub cluster: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    pub timeout: Duration,
+}
+
 /// What the filter asked of the proxy and was not answered yet, and what it left behind.
 #[derive(Default)]
 pub(crate) struct FakeHost {
@@ -20,7 +29,7 @@ pub(crate) struct FakeHost {
     next_id: Cell<u32>,
     random: Cell<u8>,
     /// Calls without an answer.
-    pub calls: RefCell<VecDeque<(CallId, HttpCall)>>,
+    pub calls: RefCell<VecDeque<(CallId, Called)>>,
     /// Connections that were opened and not closed.
     pub tcp: RefCell<BTreeMap<u32, TcpTarget>>,
     /// Bytes sent on each connection since they were last taken.
@@ -57,12 +66,15 @@ impl Host for FakeHost {
         *self.counts.borrow_mut().entry(metric).or_default() += by;
     }
 
-    fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError> {
+    fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError> {
         if let Some(error) = self.refuse_call.get() {
             return Err(error);
         }
         let id = CallId(self.new_id());
-        self.calls.borrow_mut().push_back((id, call.clone()));
+        let mut headers = Headers::new();
+        call.headers.iter().for_each(|(name, value)| headers.push(name, *value));
+        let (cluster, body, timeout) = (call.cluster.to_owned(), call.body.to_vec(), call.timeout);
+        self.calls.borrow_mut().push_back((id, Called { cluster, headers, body, timeout }));
         Ok(id)
     }
 
@@ -168,14 +180,14 @@ impl FakeHost {
     }
 
     /// Answers the oldest call; panics if there is none.
-    pub fn answer(&self, runtime: &Runtime, status: u16, body: &[u8]) -> HttpCall {
+    pub fn answer(&self, runtime: &Runtime, status: u16, body: &[u8]) -> Called {
         let (id, call) = self.calls.borrow_mut().pop_front().expect("a call to answer");
         runtime.on_call_answer(id, CallOutcome::Answered { status, body: body.to_vec() });
         call
     }
 
     /// Fails the oldest call as the proxy does; panics if there is none.
-    pub fn fail(&self, runtime: &Runtime, status: u16) -> HttpCall {
+    pub fn fail(&self, runtime: &Runtime, status: u16) -> Called {
         let (id, call) = self.calls.borrow_mut().pop_front().expect("a call to fail");
         runtime.on_call_answer(id, CallOutcome::Failed { status });
         call

@@ -1,6 +1,5 @@
 //! The one door to the world outside: what a proxy offers to a filter, without its quirks.
 
-use crate::http::Headers;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,15 +16,15 @@ pub struct CallId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TcpId(pub u32);
 
-/// An HTTP request that the filter makes by itself.
+/// An HTTP request that the filter makes by itself. The proxy copies what it needs.
 #[derive(Debug, Clone)]
-pub struct HttpCall {
+pub struct HttpCall<'a> {
     /// Name of an Envoy cluster.
-    pub cluster: String,
+    pub cluster: &'a str,
     /// `:method`, `:path`, `:authority` and all others.
-    pub headers: Headers,
+    pub headers: Vec<(&'a str, &'a str)>,
     /// Body; empty for none.
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
     /// At least 1 ms; Envoy takes 0 for "no timeout".
     pub timeout: Duration,
 }
@@ -158,7 +157,7 @@ pub trait Host {
     fn count(&self, metric: Metric, by: u32);
 
     /// Begins an HTTP call. The answer comes to `Runtime::on_call_answer`.
-    fn http_call(&self, call: &HttpCall) -> Result<CallId, HostError>;
+    fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError>;
 
     /// Begins a TCP connection. `on_tcp_open`, `on_tcp_data` and `on_tcp_close` follow.
     fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError>;

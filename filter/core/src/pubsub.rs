@@ -74,7 +74,7 @@ pub enum Delivered {
 pub trait Deliver {
     /// Delivers an event of a topic that was passed to [`Broker::subscribe`]. Never fails: what cannot be
     /// delivered comes back as [`Delivered::Again`]. Call it from a background flow.
-    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered>;
+    fn deliver(&self, message: Rc<Message>) -> BoxFuture<'static, Delivered>;
 }
 
 /// A broker component.

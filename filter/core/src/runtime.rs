@@ -216,7 +216,7 @@ impl Runtime {
     }
 
     /// Begins an HTTP call; the future gives its outcome.
-    pub fn call(&self, call: &HttpCall) -> Result<Call, HostError> {
+    pub fn call(&self, call: HttpCall<'_>) -> Result<Call, HostError> {
         let id = self.0.host.http_call(call)?;
         Ok(Call::new(self.0.calls.borrow_mut().wait(id)))
     }

@@ -9,6 +9,7 @@ pub use sampling::Sampling;
 
 use crate::host::Host;
 use crate::http::{Headers, Reply};
+use std::borrow::Cow;
 
 /// What daprd's delivery header says where there is no trace.
 const NO_TRACE: &str = "00-00000000000000000000000000000000-0000000000000000-00";
@@ -116,14 +117,11 @@ impl Trace {
         }
     }
 
-    /// Appends the header fields of a delivery; without a trace, daprd's zeros.
-    pub fn push_delivery(&self, headers: &mut Headers) {
+    /// `traceparent` of a delivery; without a trace, daprd's zeros. `tracestate` goes beside it if there is one.
+    pub fn delivery_header(&self) -> Cow<'static, str> {
         match self.context() {
-            Some(context) => headers.push("traceparent", context.text()),
-            None => headers.push("traceparent", NO_TRACE),
-        }
-        if !self.state.is_empty() {
-            headers.push("tracestate", self.state.as_bytes());
+            Some(context) => Cow::Owned(context.text()),
+            None => Cow::Borrowed(NO_TRACE),
         }
     }
 }

@@ -6,7 +6,6 @@
 
 use crate::config::LinkConfig;
 use crate::host::{CallOutcome, HttpCall};
-use crate::http::Headers;
 use crate::runtime::{Channels, Runtime};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -54,9 +53,9 @@ pub async fn is_worker(runtime: Runtime, mark: WorkerMark, link: Option<LinkConf
 
 async fn probe(runtime: &Runtime, link: Option<&LinkConfig>) -> bool {
     let Some(link) = link else { return false };
-    let headers = Headers::new().with(":method", "GET").with(":path", "/weft.probe/worker").with(":authority", "weft");
-    let call = HttpCall { cluster: link.cluster.clone(), headers, body: Vec::new(), timeout: Duration::from_secs(1) };
-    match runtime.call(&call) {
+    let headers = vec![(":method", "GET"), (":path", "/weft.probe/worker"), (":authority", "weft")];
+    let call = HttpCall { cluster: &link.cluster, headers, body: b"", timeout: Duration::from_secs(1) };
+    match runtime.call(call) {
         Ok(answer) => matches!(answer.await, CallOutcome::Answered { status: 200, .. }),
         Err(_) => false,
     }

@@ -21,7 +21,7 @@ impl Host for Nowhere {
     fn fill_random(&self, _buffer: &mut [u8]) {}
     fn log(&self, _level: LogLevel, _line: &str) {}
     fn count(&self, _metric: Metric, _by: u32) {}
-    fn http_call(&self, _call: &HttpCall) -> Result<CallId, HostError> {
+    fn http_call(&self, _call: HttpCall<'_>) -> Result<CallId, HostError> {
         Err(HostError::Gone)
     }
     fn tcp_open(&self, _target: &TcpTarget) -> Result<TcpId, HostError> {

@@ -10,8 +10,7 @@ use super::envelope;
 use super::subscription::Subscription;
 use super::{Deliver, Delivered, Message};
 use crate::config::{AppChannel, LogLevel};
-use crate::host::{CallOutcome, HttpCall, Metric};
-use crate::http::Headers;
+use crate::host::{CallOutcome, HostError, HttpCall, Metric};
 use crate::json::{self, RawObject};
 use crate::log_line::Line;
 use crate::runtime::BoxFuture;
@@ -37,7 +36,7 @@ impl ToApp {
 }
 
 impl Deliver for ToApp {
-    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered> {
+    fn deliver(&self, message: Rc<Message>) -> BoxFuture<'static, Delivered> {
         let found = self.block.upgrade().and_then(|inner| {
             let subscription = inner.subscription(&self.pubsub, &message.topic)?;
             Some((inner, subscription))
@@ -78,8 +77,8 @@ impl Inner {
         self.table.borrow().routed.get(pubsub)?.get(topic).cloned()
     }
 
-    async fn deliver(&self, subscription: &Subscription, mut message: Message) -> Delivered {
-        let verdict = match self.call(subscription, &mut message) {
+    async fn deliver(&self, subscription: &Subscription, message: Rc<Message>) -> Delivered {
+        let verdict = match self.call(subscription, &message) {
             Ok(answer) => self.judge(answer.await),
             Err(verdict) => verdict,
         };
@@ -94,12 +93,12 @@ impl Inner {
         };
         self.runtime.host().count(metric, 1);
         self.log_event(level, subscription, "an event was not taken", &why);
-        self.untaken(subscription, message, metric == Metric::EventsDropped).await
+        self.untaken(subscription, &message, metric == Metric::EventsDropped).await
     }
 
-    /// Begins the call of the application. `message.data` stays in place.
+    /// Begins the call of the application.
     #[inline(never)]
-    fn call(&self, subscription: &Subscription, message: &mut Message) -> Result<crate::runtime::Call, Verdict> {
+    fn call(&self, subscription: &Subscription, message: &Message) -> Result<crate::runtime::Call, Verdict> {
         let Some(app) = &self.app else {
             return Err(Verdict::Refused("the plugin configuration has no `app`".to_owned()));
         };
@@ -107,24 +106,45 @@ impl Inner {
         if sight.is_expired {
             return Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned())));
         }
-        let headers = delivery_headers(app, subscription, message, &sight.trace);
-        let cluster = app.cluster.clone();
-        let begun = if subscription.raw {
+        let wrapped;
+        let body = if subscription.raw {
             let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
-            let body = envelope::wrap_raw(pubsub, topic, &message.data, &message.metadata, self.runtime.host());
-            self.runtime.call(&HttpCall { cluster, headers, body, timeout: DELIVERY_TIMEOUT })
+            wrapped = envelope::wrap_raw(pubsub, topic, &message.data, &message.metadata, self.runtime.host());
+            &wrapped
         } else {
-            // Lent to the call instead of copied.
-            let body = std::mem::take(&mut message.data);
-            let call = HttpCall { cluster, headers, body, timeout: DELIVERY_TIMEOUT };
-            let begun = self.runtime.call(&call);
-            message.data = call.body;
-            begun
+            &message.data
         };
-        begun.map_err(|why| {
+        self.send(app, subscription, message, &sight.trace, body).map_err(|why| {
             self.app_is_lost();
             Verdict::Refused(why.to_string())
         })
+    }
+
+    #[inline(never)]
+    fn send(
+        &self,
+        app: &AppChannel,
+        subscription: &Subscription,
+        message: &Message,
+        trace: &Trace,
+        body: &[u8],
+    ) -> Result<crate::runtime::Call, HostError> {
+        let traceparent = trace.delivery_header();
+        let metadata = metadata::fields(&message.metadata);
+        let mut headers = Vec::with_capacity(7 + metadata.len());
+        headers.extend([
+            (":method", "POST"),
+            (":path", &subscription.path),
+            (":authority", &app.authority),
+            ("content-type", "application/cloudevents+json"),
+            ("pubsubname", &subscription.pubsub),
+        ]);
+        headers.extend(metadata.iter().map(|(name, value)| (&**name, *value)));
+        headers.push(("traceparent", &traceparent));
+        if !trace.tracestate().is_empty() {
+            headers.push(("tracestate", trace.tracestate()));
+        }
+        self.runtime.call(HttpCall { cluster: &app.cluster, headers, body, timeout: DELIVERY_TIMEOUT })
     }
 
     /// Reads what matters of a stored event.
@@ -171,11 +191,11 @@ impl Inner {
     }
 
     /// An event that the application did not take: to the dead-letter topic if there is one.
-    async fn untaken(&self, subscription: &Subscription, message: Message, dropped: bool) -> Delivered {
+    async fn untaken(&self, subscription: &Subscription, message: &Message, dropped: bool) -> Delivered {
         let Some(dead) = &subscription.dead_letter_topic else {
             return if dropped { Delivered::Settled } else { Delivered::Again };
         };
-        let message = Message { topic: dead.clone(), ..message };
+        let message = Message { topic: dead.clone(), ..message.clone() };
         match self.hand_over(&subscription.pubsub, message).await {
             Ok(()) => Delivered::Settled,
             Err(error) => {
@@ -206,19 +226,6 @@ fn judge_body(body: &[u8]) -> Verdict {
         Some("DROP") => Verdict::Dropped(Cause::Meant("the application asked to drop it".to_owned())),
         Some(other) => Verdict::Refused(format!("the application answered with the unknown status {other:?}")),
     }
-}
-
-#[inline(never)]
-fn delivery_headers(app: &AppChannel, subscription: &Subscription, message: &Message, trace: &Trace) -> Headers {
-    let mut headers = Headers::new()
-        .with(":method", "POST")
-        .with(":path", subscription.path.as_bytes())
-        .with(":authority", app.authority.as_bytes())
-        .with("content-type", "application/cloudevents+json")
-        .with("pubsubname", subscription.pubsub.as_bytes());
-    metadata::push(&mut headers, &message.metadata);
-    trace.push_delivery(&mut headers);
-    headers
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl Fixture {
         let outcome = Rc::new(Cell::new(None));
         let (deliver, slot) = (self.broker.deliver.borrow().clone().expect("a subscription"), Rc::clone(&outcome));
         self.runtime.spawn(Box::pin(async move {
-            let delivered = deliver.deliver(message).await;
+            let delivered = deliver.deliver(Rc::new(message)).await;
             slot.set(Some(delivered));
         }));
         self.runtime.run(Scope::Root);
@@ -168,9 +168,9 @@ impl Taker {
 }
 
 impl Deliver for Taker {
-    fn deliver(&self, message: Message) -> BoxFuture<'static, Delivered> {
+    fn deliver(&self, message: Rc<Message>) -> BoxFuture<'static, Delivered> {
         let (sender, receiver) = channel();
-        self.given.borrow_mut().push(message);
+        self.given.borrow_mut().push(Message::clone(&message));
         self.open.borrow_mut().push(Some(sender));
         Box::pin(async move { receiver.await.unwrap() })
     }

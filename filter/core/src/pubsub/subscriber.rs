@@ -8,7 +8,6 @@ use super::subscription::{Declared, Subscription, merge, read_list};
 use crate::by_name::{ByName, in_order};
 use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HttpCall};
-use crate::http::Headers;
 use crate::log_line::Line;
 use crate::runtime::{Receiver, Runtime, channel};
 use std::rc::{Rc, Weak};
@@ -50,9 +49,9 @@ async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<An
     let mut pause = FIRST_PAUSE;
     loop {
         let inner = block.upgrade().filter(|inner| !inner.stopped.get())?;
-        let call = question(&inner.app_id, inner.app.as_ref()?);
+        let call = runtime.call(question(&inner.app_id, inner.app.as_ref()?));
         drop(inner);
-        if let Ok(outcome) = runtime.call(&call)
+        if let Ok(outcome) = call
             && let CallOutcome::Answered { status, body } = outcome.await
         {
             return Some(read_answer(status, &body));
@@ -63,14 +62,15 @@ async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<An
 }
 
 #[inline(never)]
-fn question(app_id: &str, app: &AppChannel) -> HttpCall {
-    let headers = Headers::new()
-        .with(":method", "GET")
-        .with(":path", "/dapr/subscribe")
-        .with(":authority", app.authority.as_bytes())
-        .with("content-type", "application/json")
-        .with("dapr-app-id", app_id);
-    HttpCall { cluster: app.cluster.clone(), headers, body: Vec::new(), timeout: ASK_TIMEOUT }
+fn question<'a>(app_id: &'a str, app: &'a AppChannel) -> HttpCall<'a> {
+    let headers = vec![
+        (":method", "GET"),
+        (":path", "/dapr/subscribe"),
+        (":authority", app.authority.as_str()),
+        ("content-type", "application/json"),
+        ("dapr-app-id", app_id),
+    ];
+    HttpCall { cluster: &app.cluster, headers, body: b"", timeout: ASK_TIMEOUT }
 }
 
 #[inline(never)]

@@ -1,9 +1,8 @@
 use super::*;
 use crate::fake::FakeHost;
-use crate::http::Headers;
 
-fn call_to(cluster: &str) -> HttpCall {
-    HttpCall { cluster: cluster.to_owned(), headers: Headers::new(), body: Vec::new(), timeout: Duration::from_secs(1) }
+fn call_to(cluster: &str) -> HttpCall<'_> {
+    HttpCall { cluster, headers: Vec::new(), body: b"", timeout: Duration::from_secs(1) }
 }
 
 fn setup() -> (Rc<FakeHost>, Runtime) {
@@ -16,7 +15,7 @@ fn setup() -> (Rc<FakeHost>, Runtime) {
 fn one_call(runtime: &Runtime, cluster: &'static str) -> BoxFuture<'static, Reply> {
     let runtime = runtime.clone();
     Box::pin(async move {
-        match runtime.call(&call_to(cluster)) {
+        match runtime.call(call_to(cluster)) {
             Ok(call) => match call.await {
                 CallOutcome::Answered { status, .. } => Reply::json(status, cluster),
                 CallOutcome::Failed { status } => Reply::json(status, "failed"),

@@ -1,7 +1,6 @@
 //! A message's metadata as header fields of its delivery.
 
 use super::super::options::Metadata;
-use crate::http::Headers;
 
 /// Fields of the connection, and those that this block sets itself.
 const TAKEN: &[&str] = &[
@@ -27,17 +26,15 @@ const TAKEN: &[&str] = &[
 /// What a publisher must not say: Envoy's router obeys `x-envoy-…`, and the application trusts `dapr-…`.
 const RESERVED: &[&str] = &["x-envoy-", "x-weft-", "dapr-"];
 
-/// Appends each entry whose name and value a header may hold, in lower case. Others are left out: metadata is the
-/// publisher's and may be anything.
-pub(super) fn push(headers: &mut Headers, metadata: &Metadata) {
-    for (name, value) in metadata {
-        if is_token(name) && is_field_value(value) {
-            let name = name.to_ascii_lowercase();
-            if !TAKEN.contains(&&*name) && !RESERVED.iter().any(|prefix| name.starts_with(prefix)) {
-                headers.push(&name, value.as_bytes());
-            }
-        }
-    }
+/// Each entry whose name and value a header may hold, in lower case. Others are left out: metadata is the publisher's
+/// and may be anything.
+pub(super) fn fields(metadata: &Metadata) -> Vec<(String, &str)> {
+    let sound = metadata.iter().filter(|(name, value)| is_token(name) && is_field_value(value));
+    sound.map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).filter(|(name, _)| is_free(name)).collect()
+}
+
+fn is_free(name: &str) -> bool {
+    !TAKEN.contains(&name) && !RESERVED.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// RFC 9110, 5.6.2. A pseudo header's `:` is no part of it.
@@ -72,8 +69,7 @@ mod tests {
             ("nul", "\0"),
         ];
         let metadata = entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut headers = Headers::new();
-        push(&mut headers, &metadata);
-        assert_eq!(headers, Headers::new().with("partitionkey", "é").with("ttlinseconds", "10"));
+        let wanted = [("partitionkey".to_owned(), "é"), ("ttlinseconds".to_owned(), "10")];
+        assert_eq!(fields(&metadata), wanted);
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::host::HostError;
+use crate::fake::Called;
+use crate::http::Headers;
 use crate::pubsub::BrokerError;
 use crate::pubsub::fake::Fixture;
 use crate::runtime::Scope;
@@ -16,7 +17,7 @@ fn event(data: &str) -> Message {
     Message { topic: "t".to_owned(), data: data.as_bytes().to_vec(), metadata }
 }
 
-fn answered(fixture: &Fixture, status: u16, body: &str) -> HttpCall {
+fn answered(fixture: &Fixture, status: u16, body: &str) -> Called {
     let call = fixture.host.answer(&fixture.runtime, status, body.as_bytes());
     fixture.runtime.run(Scope::Root);
     call
@@ -239,7 +240,7 @@ fn a_delivery_whose_block_has_gone_ends() {
     fixture.runtime.run(Scope::Root);
     let (runtime, host) = (fixture.runtime.clone(), Rc::clone(&fixture.host));
     drop(fixture);
-    runtime.spawn(Box::pin(async move { slot.set(Some(deliver.deliver(event("{}")).await)) }));
+    runtime.spawn(Box::pin(async move { slot.set(Some(deliver.deliver(Rc::new(event("{}"))).await)) }));
     runtime.run(Scope::Root);
     assert_eq!(outcome.get(), Some(Delivered::Again));
     assert!(host.calls.borrow().is_empty());

@@ -156,7 +156,7 @@ impl Pump {
     }
 
     async fn deliver(self: Rc<Self>, event: u64, message: Message, deliver: Rc<dyn Deliver>) {
-        let outcome: Delivered = deliver.deliver(message).await;
+        let outcome: Delivered = deliver.deliver(Rc::new(message)).await;
         let [jitter] = self.seat.random();
         self.held.borrow_mut().retain(|held| *held != event);
         self.ended.borrow_mut().push(Ended { event, outcome, jitter });

@@ -14,10 +14,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Delivers until the event is settled, then has it acknowledged.
 pub(super) async fn deliver(pump: Rc<Pump>, topic: Rc<Topic>, id: EntryId, message: Message) {
+    let message = Rc::new(message);
     let mut pause = FIRST_PAUSE;
     loop {
         let deliver = Rc::clone(&topic.deliver.borrow());
-        if deliver.deliver(message.clone()).await == Delivered::Settled {
+        if deliver.deliver(Rc::clone(&message)).await == Delivered::Settled {
             break;
         }
         if pump.keeps(&topic) {
