@@ -120,7 +120,7 @@ impl Trace {
     /// `traceparent` of a delivery; without a trace, daprd's zeros. `tracestate` goes beside it if there is one.
     pub fn delivery_header(&self) -> Cow<'static, str> {
         match self.context() {
-            Some(context) => Cow::Owned(context.text()),
+            Some(context) => Cow::Owned(context.to_string()),
             None => Cow::Borrowed(NO_TRACE),
         }
     }

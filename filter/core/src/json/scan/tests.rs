@@ -1,3 +1,4 @@
+use super::plain;
 use crate::json::only_value;
 
 /// What another parser, known to be right, says of a text.
@@ -147,5 +148,18 @@ fn an_error_tells_what_was_expected_and_where() {
         ("1 2", "expected nothing more at line 1 column 3"),
     ] {
         assert_eq!(only_value(text).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn every_byte_of_a_string_is_looked_at() {
+    for length in 0..20 {
+        assert_eq!(plain(&vec![b'x'; length]), length);
+        for (at, byte) in (0..length).flat_map(|at| (0..=255).map(move |byte| (at, byte))) {
+            let mut bytes = vec![b' '; length];
+            bytes[at] = byte;
+            let special = matches!(byte, b'"' | b'\\' | 0..0x20);
+            assert_eq!(plain(&bytes), if special { at } else { length }, "{byte:#x} at {at} of {length}");
+        }
     }
 }
