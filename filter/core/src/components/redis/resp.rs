@@ -1,12 +1,11 @@
 //! Redis' protocol, RESP2: replies from bytes, and the greeting of a new connection.
 
+mod build;
 mod scan;
 
 use super::Command;
 use super::settings::Login;
 use crate::runtime::link::{Codec, Decoded};
-use redis_protocol::resp2::decode::decode_range;
-use redis_protocol::resp2::types::RangeFrame;
 
 /// The largest reply, in bytes, that is accepted.
 const MAX_REPLY: usize = 64 * 1024 * 1024;
@@ -69,12 +68,8 @@ impl Codec for Resp {
             scan::Scan::Whole(used) => used,
             scan::Scan::Partial { needed } => return Ok(Decoded::Partial { needed }),
         };
-        let whole = bytes.get(..used).unwrap_or_default();
-        match decode_range(whole) {
-            Ok(Some((frame, _))) => Ok(Decoded::Whole { reply: copy(whole, frame), used }),
-            Ok(None) => Err("a reply that ends before its end".to_owned()),
-            Err(error) => Err(error.details().to_owned()),
-        }
+        let (reply, _) = build::build(bytes, 0)?;
+        Ok(Decoded::Whole { reply, used })
     }
 
     fn greeting(&self) -> Vec<Vec<u8>> {
@@ -115,19 +110,6 @@ impl Resp {
             "Redis refused the login or database: {}; check redisUsername, redisPassword and redisDB",
             text.unwrap_or("ERR")
         )
-    }
-}
-
-/// A reply of its own from ranges of the buffer.
-fn copy(bytes: &[u8], frame: RangeFrame) -> Reply {
-    let slice = |(from, to): (usize, usize)| bytes.get(from..to).unwrap_or_default();
-    match frame {
-        RangeFrame::SimpleString(range) => Reply::Status(slice(range).to_vec()),
-        RangeFrame::Error(range) => Reply::Error(String::from_utf8_lossy(slice(range)).into_owned()),
-        RangeFrame::Integer(number) => Reply::Integer(number),
-        RangeFrame::BulkString(range) => Reply::Bulk(slice(range).to_vec()),
-        RangeFrame::Null => Reply::Nil,
-        RangeFrame::Array(frames) => Reply::Array(frames.into_iter().map(|frame| copy(bytes, frame)).collect()),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, String> {
         };
         at = after;
         match element {
-            Element::Simple => {}
+            Element::Line(..) | Element::Nil => {}
             Element::Bytes(count) => {
                 at = at.saturating_add(count).saturating_add(2);
                 if at > bytes.len() {
@@ -122,9 +122,11 @@ impl Open {
     }
 }
 
-enum Element {
-    /// A status, error, number or nil: nothing follows its line.
-    Simple,
+/// What the line before an element says.
+pub(super) enum Element<'a> {
+    /// A status (`+`), an error (`-`) or a number (`:`), by this mark, and its text.
+    Line(u8, &'a [u8]),
+    Nil,
     /// That many bytes and a line end follow.
     Bytes(usize),
     /// That many elements follow.
@@ -132,7 +134,7 @@ enum Element {
 }
 
 /// Reads the line at `at`: what it announces and where the next byte is. `None` if the line has no end yet.
-fn read_element(bytes: &[u8], at: usize) -> Result<Option<(Element, usize)>, String> {
+pub(super) fn read_element(bytes: &[u8], at: usize) -> Result<Option<(Element<'_>, usize)>, String> {
     let rest = bytes.get(at..).unwrap_or_default();
     let Some((mark, line)) = rest.split_first() else {
         return Ok(None);
@@ -151,9 +153,9 @@ fn read_element(bytes: &[u8], at: usize) -> Result<Option<(Element, usize)>, Str
         return Err("a line that does not end with CR and LF".to_owned());
     };
     let element = match mark {
-        b'$' => count(text)?.map_or(Element::Simple, Element::Bytes),
-        b'*' => count(text)?.map_or(Element::Simple, Element::Array),
-        _ => Element::Simple,
+        b'$' => count(text)?.map_or(Element::Nil, Element::Bytes),
+        b'*' => count(text)?.map_or(Element::Nil, Element::Array),
+        mark => Element::Line(*mark, text),
     };
     Ok(Some((element, at + 1 + end + 1)))
 }

@@ -100,6 +100,9 @@ fn what_is_not_the_protocol_is_an_error() {
         "+no carriage return\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         ":12a\r\n",
+        ":\r\n",
+        "$1\r\nab\r\n",
+        "*2\r\n$1\r\nabc$1\r\nx\r\n",
     ] {
         assert!(plain().decode(bytes.as_bytes()).is_err(), "{bytes:?}");
     }
@@ -133,4 +136,45 @@ fn a_refused_login_is_told_without_the_password() {
     let repeated = error("ERR unknown command `AUTH`, with args beginning with: `s3cret`");
     assert!(repeated.contains("ERR") && !repeated.contains("s3cret"), "{repeated}");
     assert_eq!(codec.check_greeting(Reply::Status(b"OK".to_vec())), Ok(()));
+}
+
+/// The same reply as another decoder, known to be right, reads it.
+fn by_another(bytes: &[u8]) -> Option<(Reply, usize)> {
+    use redis_protocol::resp2::decode::decode;
+    use redis_protocol::resp2::types::OwnedFrame;
+    fn own(frame: OwnedFrame) -> Reply {
+        match frame {
+            OwnedFrame::SimpleString(text) => Reply::Status(text),
+            OwnedFrame::Error(text) => Reply::Error(text),
+            OwnedFrame::Integer(number) => Reply::Integer(number),
+            OwnedFrame::BulkString(bytes) => Reply::Bulk(bytes),
+            OwnedFrame::Array(items) => Reply::Array(items.into_iter().map(own).collect()),
+            OwnedFrame::Null => Reply::Nil,
+        }
+    }
+    decode(bytes).ok().flatten().map(|(frame, used)| (own(frame), used))
+}
+
+#[test]
+fn damaged_bytes_are_never_read_otherwise_than_by_another_decoder() {
+    let mut random = 1_u32;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % below
+    };
+    let (mut whole, alphabet) = (0, b"+-:$*\r\n0123x");
+    for _ in 0..50_000 {
+        let mut bytes = MANY.to_vec();
+        bytes.drain(..[0, 5, 14, 20, 33, 39, 44, 49][next(8)]);
+        for _ in 0..next(3) {
+            let at = next(bytes.len());
+            bytes[at] = alphabet[next(alphabet.len())];
+        }
+        if let Ok(Decoded::Whole { reply, used }) = plain().decode(&bytes) {
+            whole += 1;
+            let (wanted, length) = by_another(&bytes).expect("the other decoder takes it too");
+            assert_eq!((reply, used), (wanted, length), "{:?}", String::from_utf8_lossy(&bytes));
+        }
+    }
+    assert!(whole > 10_000, "{whole}");
 }
