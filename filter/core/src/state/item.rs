@@ -15,6 +15,8 @@ pub(super) struct Item<'a> {
     value: Option<RawValue<'a>>,
     etag: Option<String>,
     metadata: Metadata,
+    /// Lent, not merged into each item: many small items with a long query would fill the proxy's memory.
+    of_request: &'a Metadata,
     concurrency: Cow<'a, str>,
     consistency: Cow<'a, str>,
 }
@@ -25,7 +27,7 @@ impl<'a> Item<'a> {
     /// # Errors
     /// No object, or a member of another type than Dapr's.
     #[inline(never)]
-    pub(super) fn read(value: RawValue<'a>, name: &str, of_request: &Metadata) -> Result<Self, JsonError> {
+    pub(super) fn read(value: RawValue<'a>, name: &str, of_request: &'a Metadata) -> Result<Self, JsonError> {
         Self::of(&RawObject::of(value, name)?, of_request)
     }
 
@@ -34,17 +36,16 @@ impl<'a> Item<'a> {
     /// # Errors
     /// A member of another type than Dapr's.
     #[inline(never)]
-    pub(super) fn of(fields: &RawObject<'a>, of_request: &Metadata) -> Result<Self, JsonError> {
+    pub(super) fn of(fields: &RawObject<'a>, of_request: &'a Metadata) -> Result<Self, JsonError> {
         let options = fields.object("options")?.unwrap_or_default();
-        let mut metadata = fields.string_map("metadata")?.unwrap_or_default();
-        metadata.extend(of_request.clone());
         // Known to Dapr, without meaning for values that are kept as they were sent.
         fields.string("contentType")?;
         Ok(Self {
             key: fields.string("key")?.unwrap_or_default(),
             value: fields.get("value"),
             etag: fields.string("etag")?.map(Cow::into_owned),
-            metadata,
+            metadata: fields.string_map("metadata")?.unwrap_or_default(),
+            of_request,
             concurrency: options.string("concurrency")?.unwrap_or_default(),
             consistency: options.string("consistency")?.unwrap_or_default(),
         })
@@ -62,7 +63,7 @@ impl<'a> Item<'a> {
             etag: self.etag,
             concurrency: options::concurrency(&self.concurrency)?,
             consistency: options::consistency(&self.consistency)?,
-            ttl: options::ttl(&self.metadata)?,
+            ttl: options::ttl(&[self.of_request, &self.metadata])?,
         })
     }
 

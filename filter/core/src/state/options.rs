@@ -33,12 +33,13 @@ pub(super) fn consistency(text: &str) -> Result<Consistency, StoreError> {
     }
 }
 
-/// `ttlInSeconds`: a whole number, which for 0 and less means "for ever".
+/// `ttlInSeconds` of the first metadata that has it: a whole number, which for 0 and less means "for ever".
 ///
 /// # Errors
 /// Any other text.
-pub(super) fn ttl(metadata: &Metadata) -> Result<Ttl, StoreError> {
-    let Some(text) = query::find(metadata, "ttlInSeconds").filter(|text| !text.is_empty()) else {
+pub(super) fn ttl(metadata: &[&Metadata]) -> Result<Ttl, StoreError> {
+    let given = metadata.iter().find_map(|some| query::find(some, "ttlInSeconds"));
+    let Some(text) = given.filter(|text| !text.is_empty()) else {
         return Ok(Ttl::Unspecified);
     };
     match text.parse::<i64>() {
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_ttl_is_a_whole_number_of_any_size() {
-        let read = |text: &str| ttl(&Metadata::from([("TTLInSeconds".to_owned(), text.to_owned())]));
+        let read = |text: &str| ttl(&[&Metadata::from([("TTLInSeconds".to_owned(), text.to_owned())])]);
         for (text, expected) in [
             ("", Ttl::Unspecified),
             ("-1", Ttl::Never),
@@ -93,7 +94,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(expected), "{text}");
         }
-        assert_eq!(ttl(&Metadata::new()), Ok(Ttl::Unspecified));
+        assert_eq!(ttl(&[&Metadata::new()]), Ok(Ttl::Unspecified));
         for text in ["1.5", "1s", " 1", "ten", "9223372036854775808", "-"] {
             let why = read(text).unwrap_err().to_string();
             assert!(why.contains(&format!("{text:?}")) && why.contains("ttlInSeconds"), "{why}");

@@ -84,3 +84,32 @@ fn an_invocation_has_no_limit() {
         assert_eq!(answer.text(), (8 * 1024 * 1024).to_string());
     });
 }
+
+/// A body of nearly 4 MiB that repeats `entry`, and `last`.
+fn many(entry: impl Fn(usize) -> String, last: &str) -> String {
+    let mut body = String::from("[");
+    for number in 0.. {
+        let entry = entry(number);
+        if body.len() + entry.len() + last.len() + 2 > 4 * 1024 * 1024 {
+            break;
+        }
+        body.push_str(&entry);
+        body.push(',');
+    }
+    body + last + "]"
+}
+
+#[test]
+fn many_small_items_with_a_long_query_do_not_fill_the_memory() {
+    let mesh = Mesh::builder().app("orders").in_memory().start();
+    let orders = mesh.app("orders");
+    let query = format!("?metadata.long={}", "x".repeat(50_000));
+    let items = many(|_| r#"{"key":"a"}"#.to_owned(), "{}");
+    let answer = orders.post(&format!("/v1.0/state/memory{query}")).body(items).send().expect(400);
+    assert!(answer.text().contains("ERR_MALFORMED_REQUEST"), "{}", answer.text());
+    let entry = |id| format!(r#"{{"entryId":"{id}","event":"","contentType":"text/xml","metadata":{{}}}}"#);
+    let events = many(entry, r#"{"entryId":"last","event":""}"#);
+    let answer = orders.post(&format!("/v1.0/publish/bulk/membus/orders{query}")).body(events).send().expect(400);
+    assert!(answer.text().contains("larger than 67108864 bytes"), "{}", answer.text());
+    mesh.wait_until_usable();
+}

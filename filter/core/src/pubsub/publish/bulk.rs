@@ -16,6 +16,10 @@ use std::collections::BTreeSet;
 /// How many entries are with the broker at once.
 const AT_ONCE: usize = 100;
 
+/// Bytes of all events and metadata of one request. The metadata of the query goes with every entry, so a small
+/// body can ask for far more memory than it has.
+const MAX_EVENTS: usize = 64 * 1024 * 1024;
+
 /// Longest list of failed entries, in bytes, that is also given as a header.
 const MAX_HEADER: usize = 8 * 1024;
 
@@ -56,7 +60,23 @@ fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError
     let all = read_fields(&text).map_err(|why| error::unreadable_entries(pubsub, topic, &why.to_string()))?;
     let bad = |why: String| error::bad_entry(pubsub, topic, &why);
     check_ids(&all).map_err(bad)?;
-    all.into_iter().map(|fields| prepare(inner, site, request, raw, fields)).collect()
+    let mut room = MAX_EVENTS;
+    let mut entries = Vec::with_capacity(all.len());
+    for fields in all {
+        let entry = prepare(inner, site, request, raw, fields)?;
+        room = room.checked_sub(size(&entry.message)).ok_or_else(|| bad(too_much()))?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn size(message: &Message) -> usize {
+    message.data.len() + message.metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+}
+
+#[inline(never)]
+fn too_much() -> String {
+    format!("the events and their metadata are larger than {MAX_EVENTS} bytes together; publish fewer at once")
 }
 
 #[inline(never)]

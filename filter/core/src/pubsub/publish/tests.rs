@@ -284,3 +284,20 @@ fn a_bulk_body_that_cannot_be_read_publishes_nothing() {
     }
     assert!(fixture.broker.published.borrow().is_empty());
 }
+
+#[test]
+fn a_small_bulk_body_cannot_ask_for_much_memory() {
+    let fixture = Fixture::new(json!({}));
+    let entry =
+        |id: usize| json!({"entryId": id.to_string(), "event": 1, "contentType": "application/json", "metadata": {}});
+    let body = Value::from((0..2_000).map(entry).collect::<Vec<_>>()).to_string();
+    let publish = |length: usize| {
+        let request = with(request("p", "t", "application/json", &body), "long", &"x".repeat(length));
+        answer(&fixture, fixture.block.publish_bulk(request)).expect("an answer")
+    };
+    let message = "error when marshaling events for topic t pubsub p: the events and their metadata are larger than \
+                   67108864 bytes together; publish fewer at once";
+    expect_error(&publish(40_000), 400, "ERR_PUBSUB_EVENTS_SER", message, "DAPR_PUBSUB_MARSHAL_EVENTS", 2);
+    assert!(fixture.broker.published.borrow().is_empty());
+    assert_eq!(publish(20_000), Reply::no_content());
+}

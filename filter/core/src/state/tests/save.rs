@@ -55,10 +55,11 @@ fn bytes_that_are_not_utf_8_are_replaced_as_go_does() {
 #[test]
 fn metadata_of_the_query_goes_before_the_items() {
     let fixture = Fixture::new();
-    let body = r#"[{"key":"a","metadata":{"ttlInSeconds":"60"}},{"key":"b"}]"#;
+    let body = r#"[{"key":"a","metadata":{"ttlInSeconds":"60"}},{"key":"b"},
+        {"key":"c","metadata":{"TTLINSECONDS":"60"}}]"#;
     is_saved(&fixture.call("POST /v1.0/state/s?metadata.ttlInSeconds=5", body));
     let ttls: Vec<_> = fixture.store.set.borrow().iter().map(|set| set.ttl).collect();
-    assert_eq!(ttls, [Ttl::Seconds(5), Ttl::Seconds(5)]);
+    assert_eq!(ttls, [Ttl::Seconds(5); 3]);
 }
 
 #[test]
