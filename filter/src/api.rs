@@ -69,6 +69,7 @@ impl Context for Api {
 impl HttpContext for Api {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         host::enter(self.id);
+        self.app.saw_request();
         let headers = host::read_headers(MapType::HttpRequestHeaders);
         let step = self.exchange.request_head(headers, end_of_stream);
         self.apply(step)

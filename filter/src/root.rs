@@ -6,7 +6,7 @@ use crate::inbound::Inbound;
 use crate::tcp::Tcp;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use weft_core::app::{App, refusals};
@@ -41,14 +41,14 @@ enum Role {
 pub struct Root {
     id: u32,
     role: Role,
-    /// The body of an HTTP call's answer and of a TCP connection's data is only there during its callback.
-    draining: RefCell<bool>,
+    /// Whether the end was put off once.
+    draining: Cell<bool>,
 }
 
 impl Root {
     /// A root without a role; `on_configure` gives it one.
     pub fn new(id: u32) -> Self {
-        Self { id, role: Role::None, draining: RefCell::new(false) }
+        Self { id, role: Role::None, draining: Cell::new(false) }
     }
 
     fn flows(&self) -> Option<&Runtime> {
@@ -190,10 +190,7 @@ impl RootContext for Root {
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         THIS.with(|vm| vm.mark.set());
         match &self.role {
-            Role::Api { app, .. } => {
-                app.saw_request();
-                Some(Box::new(Api::new(Rc::clone(app), id)))
-            }
+            Role::Api { app, .. } => Some(Box::new(Api::new(Rc::clone(app), id))),
             Role::Inbound { config, app } => Some(Box::new(Inbound::new(Rc::clone(config), Rc::clone(app), id))),
             Role::Tcp => Some(Box::new(Tcp::new(id))),
             Role::None => None,

@@ -120,11 +120,13 @@ impl App {
         self.runtime.log(level, &Line { component: "filter", what, ..Line::default() });
     }
 
-    /// A request has reached this VM, so it is a worker's.
+    /// A request has reached this VM, so it is a worker's. Called from a callback of that request, in which no link may
+    /// be opened: the next tick begins, which nothing else may have asked for.
     pub fn saw_request(&self) {
         if let (Some(flows), false) = (self.flows(), self.begun.replace(true)) {
             let (blocks, runtime) = (Rc::clone(&self.blocks), flows.clone());
             flows.spawn(Box::pin(async move { blocks.start(&runtime) }));
+            flows.run_soon();
         }
     }
 
@@ -224,4 +226,29 @@ pub fn refusals(text: &[u8], problems: &[Problem]) -> Vec<String> {
         Line { component: "config", about: &about, what: "configuration refused", why: &why }.text(&config.app_id)
     };
     problems.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeHost;
+    use std::time::Duration;
+
+    #[test]
+    #[cfg(feature = "memory")]
+    fn a_request_that_comes_late_starts_the_pumps_whatever_it_is() {
+        let host = FakeHost::new();
+        let text = br#"{"version":1,"appId":"a","app":{"cluster":"app","authority":"h"},
+            "components":[{"name":"p","type":"pubsub.in-memory"}]}"#;
+        let app = App::read(text, host.clone(), Vm::default()).unwrap();
+        app.start();
+        // Long enough to be taken for the main thread's VM.
+        host.pass(&app.runtime, Duration::from_secs(60));
+        assert_eq!(host.tick.get(), None);
+        app.saw_request();
+        let tick = host.tick.get().expect("a tick, since an invocation or a health check runs no flow");
+        assert!(tick <= app.runtime.now() + Duration::from_millis(1));
+        host.pass(&app.runtime, Duration::from_millis(1));
+        assert_eq!(host.answer(&app.runtime, 404, b"").headers.text(":path"), Some("/dapr/subscribe"));
+    }
 }
