@@ -124,6 +124,14 @@ fn grpc_is_answered_as_unimplemented() {
 }
 
 #[test]
+fn what_only_looks_like_grpc_is_an_ordinary_request() {
+    for kind in ["application/grpc-web", "application/grpc-web+proto", "application/grpcs", "application/grpc;x=y"] {
+        let headers = head("POST", "/v1.0/invoke/warehouse/method/x").with("content-type", kind);
+        assert!(matches!(exchange().request_head(headers, false), Step::Forward(_)), "{kind}");
+    }
+}
+
+#[test]
 fn the_trap_switch_works_only_where_it_is_set() {
     assert_eq!(exchange().request_head(head("GET", "/weft-test/trap"), true), Step::Trap);
     let app = App::read(br#"{"version":1,"appId":"orders"}"#, FakeHost::new(), Vm::default()).unwrap();

@@ -51,6 +51,17 @@ fn a_caller_cannot_forge_who_calls_nor_where_a_request_goes() {
 }
 
 #[test]
+fn a_request_that_only_looks_like_grpc_reaches_the_callee() {
+    MESHES.each(|mesh| {
+        for kind in ["application/grpc-web+proto", "application/grpc;charset=utf-8"] {
+            let (seen, answer) = call(mesh, &format!("content-type: {kind}\r\n"), Reply::bytes(200, "the callee's"));
+            assert_eq!(seen.value("content-type").as_deref(), Some(kind));
+            assert_eq!(answer.text(), "the callee's");
+        }
+    });
+}
+
+#[test]
 fn headers_of_the_two_applications_pass_with_all_their_values_and_bytes() {
     MESHES.each(|mesh| {
         let lines = "authorization: Bearer token\r\ncookie: a=1\r\naccept: text/html\r\nx-many: 1\r\nx-many: 2\r\n\
