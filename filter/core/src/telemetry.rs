@@ -14,6 +14,10 @@ use std::borrow::Cow;
 /// What daprd's delivery header says where there is no trace.
 const NO_TRACE: &str = "00-00000000000000000000000000000000-0000000000000000-00";
 
+/// Longest `tracestate`, in bytes, that a delivery passes on; the publisher wrote it, and an application takes only so
+/// much of headers. 512 must be possible (W3C Trace Context, 3.3.1.5).
+const MAX_STATE: usize = 2048;
+
 /// What one request knows of its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -59,7 +63,8 @@ impl Trace {
     #[inline(never)]
     pub fn of_event(traceparent: Option<&str>, tracestate: Option<&str>, sampling: &Sampling, host: &dyn Host) -> Self {
         let parent = traceparent.and_then(|text| TraceContext::parse(text.as_bytes()));
-        let state = tracestate.filter(|text| parent.is_some() && is_header_text(text.as_bytes()));
+        let is_sound = |text: &&str| text.len() <= MAX_STATE && is_header_text(text.as_bytes());
+        let state = tracestate.filter(is_sound).filter(|_| parent.is_some());
         Self::below(parent, state.unwrap_or_default().to_owned(), sampling, host)
     }
 

@@ -111,6 +111,11 @@ fn a_delivery_continues_the_events_trace() {
     assert_eq!(trace.tracestate(), "a=1");
     let unsafe_state = Trace::of_event(Some(PARENT), Some("a=1\r\nx: y"), &Sampling::All, &*FakeHost::new());
     assert_eq!(unsafe_state.tracestate(), "");
+    for (length, passed) in [(MAX_STATE, MAX_STATE), (MAX_STATE + 1, 0)] {
+        let long = "x".repeat(length);
+        let trace = Trace::of_event(Some(PARENT), Some(&long), &Sampling::All, &*FakeHost::new());
+        assert_eq!(trace.tracestate().len(), passed);
+    }
 }
 
 #[test]

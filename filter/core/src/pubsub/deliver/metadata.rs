@@ -26,11 +26,26 @@ const TAKEN: &[&str] = &[
 /// What a publisher must not say: Envoy's router obeys `x-envoy-…`, and the application trusts `dapr-…`.
 const RESERVED: &[&str] = &["x-envoy-", "x-weft-", "dapr-"];
 
-/// Each entry whose name and value a header may hold, in lower case. Others are left out: metadata is the publisher's
-/// and may be anything.
+/// Bytes of all fields together. Node takes 16 KiB of headers; an event that no application can take would be delivered
+/// again for ever, and keep those behind it waiting.
+const MOST: usize = 8 * 1024;
+
+/// Each entry whose name and value a header may hold, in lower case, as far as there is room. Others are left out:
+/// metadata is the publisher's and may be anything.
 pub(super) fn fields(metadata: &Metadata) -> Vec<(String, &str)> {
-    let sound = metadata.iter().filter(|(name, value)| is_token(name) && is_field_value(value));
-    sound.map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).filter(|(name, _)| is_free(name)).collect()
+    let mut room = MOST;
+    let mut fields = Vec::new();
+    for (name, value) in metadata {
+        let left = room.checked_sub(name.len() + value.len());
+        if let Some(left) = left.filter(|_| is_token(name) && is_field_value(value)) {
+            let name = name.to_ascii_lowercase();
+            if is_free(&name) {
+                room = left;
+                fields.push((name, value.as_str()));
+            }
+        }
+    }
+    fields
 }
 
 fn is_free(name: &str) -> bool {
@@ -71,5 +86,13 @@ mod tests {
         let metadata = entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let wanted = [("partitionkey".to_owned(), "é"), ("ttlinseconds".to_owned(), "10")];
         assert_eq!(fields(&metadata), wanted);
+    }
+    #[test]
+    fn what_would_make_the_header_too_large_is_left_out() {
+        let (long, most) = ("x".repeat(MOST), "y".repeat(MOST - 9));
+        let entries = [("a", "1"), ("b", &long), ("c", &most), ("d", "12"), ("e", "12345"), ("f", "")];
+        let metadata = entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let names: Vec<_> = fields(&metadata).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "c", "d", "f"]);
     }
 }
