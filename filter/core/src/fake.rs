@@ -179,6 +179,12 @@ impl FakeHost {
         answered
     }
 
+    /// Sets the clock back; what ticks are measured with goes on.
+    pub fn set_back(&self, by: Duration) {
+        self.now.set(self.now.get() - by);
+        self.tick.set(self.tick.get().map(|at| at - by));
+    }
+
     /// Answers the oldest call; panics if there is none.
     pub fn answer(&self, runtime: &Runtime, status: u16, body: &[u8]) -> Called {
         let (id, call) = self.calls.borrow_mut().pop_front().expect("a call to answer");

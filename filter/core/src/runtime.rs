@@ -74,6 +74,10 @@ struct Inner {
     timers: RefCell<Timers>,
     tcp: RefCell<Vec<(TcpId, Weak<dyn TcpEvents>)>>,
     channels: Channels,
+    /// What the proxy last said of the time.
+    told: Cell<Time>,
+    /// By how much its clock was set back so far.
+    ahead: Cell<Duration>,
     armed: Cell<Option<Time>>,
     next_task: Cell<u32>,
 }
@@ -101,6 +105,8 @@ impl Runtime {
             timers: RefCell::default(),
             tcp: RefCell::default(),
             channels,
+            told: Cell::default(),
+            ahead: Cell::default(),
             armed: Cell::new(None),
             next_task: Cell::new(0),
         }))
@@ -111,9 +117,13 @@ impl Runtime {
         &*self.0.host
     }
 
-    /// The time now.
+    /// The time now, for deadlines: it never goes back. Where the proxy's clock is set back, it goes on from where it
+    /// was; so what is written or compared with other clocks takes [`Host::now`].
     pub fn now(&self) -> Time {
-        self.0.host.now()
+        let told = self.0.host.now();
+        let before = self.0.told.replace(told);
+        self.0.ahead.set(self.0.ahead.get() + before.saturating_sub(told));
+        told + self.0.ahead.get()
     }
 
     /// Writes one line if its level is wanted.

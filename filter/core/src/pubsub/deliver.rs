@@ -168,7 +168,7 @@ impl Inner {
         let of = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
         let parent = of("traceparent").or_else(|| of("traceid"));
         let trace = Trace::of_event(parent.as_deref(), of("tracestate").as_deref(), &self.sampling, host);
-        let is_expired = of("expiration").is_some_and(|at| is_past(&at, self.runtime.now()));
+        let is_expired = of("expiration").is_some_and(|at| is_past(&at, self.runtime.host().now()));
         Ok(Sight { trace, is_expired })
     }
 

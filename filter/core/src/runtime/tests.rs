@@ -128,6 +128,25 @@ fn an_earlier_deadline_moves_the_tick_forward() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_stops_no_flow() {
+    let (host, runtime) = setup();
+    for round in 1..=2 {
+        let inner = runtime.clone();
+        let flow = async move {
+            inner.sleep(Duration::from_millis(300)).await;
+            Reply::no_content()
+        };
+        runtime.spawn_request(StreamId(round), Box::pin(flow));
+        assert!(host.pass(&runtime, Duration::from_millis(200)).is_empty());
+        let before = runtime.now();
+        host.set_back(Duration::from_secs(3600));
+        assert_eq!(runtime.now(), before);
+        assert!(host.pass(&runtime, Duration::from_millis(99)).is_empty());
+        assert_eq!(host.pass(&runtime, Duration::from_millis(1)), [(StreamId(round), Reply::no_content())]);
+    }
+}
+
+#[test]
 fn a_dropped_sleep_leaves_no_deadline() {
     let (host, runtime) = setup();
     let inner = runtime.clone();

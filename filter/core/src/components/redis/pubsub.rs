@@ -62,7 +62,7 @@ impl Broker for RedisBroker {
     }
 
     fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), BrokerError>> {
-        let now = self.runtime.now();
+        let now = self.runtime.host().now();
         Box::pin(publish::publish(self.writer.clone(), self.trim, now, message))
     }
 

@@ -123,7 +123,7 @@ impl Pump {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.seat.runtime.now().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.seat.runtime.host().now().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn write(&self, key: &str, ledger: &Ledger, seen: SharedVersion) -> Result<(), crate::host::Conflict> {

@@ -77,7 +77,7 @@ impl Store {
 
     /// The time as it stands in buckets.
     pub(super) fn now(&self) -> u64 {
-        millis(self.runtime.now())
+        millis(self.host().now())
     }
 
     pub(super) fn random_byte(&self) -> u8 {
