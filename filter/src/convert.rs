@@ -24,8 +24,3 @@ pub fn level(level: LogLevel) -> SdkLevel {
         LogLevel::Error => SdkLevel::Error,
     }
 }
-
-/// A status from its decimal text.
-pub fn status(text: &[u8]) -> Option<u16> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}

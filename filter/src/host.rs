@@ -13,7 +13,7 @@ use weft_core::exchange::AnswerHead;
 use weft_core::host::{
     CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
-use weft_core::http::{Headers, Reply};
+use weft_core::http::{self, Headers, Reply};
 use weft_core::invoke::Edits;
 use weft_core::log_line::Line;
 use weft_core::runtime::StreamId;
@@ -76,9 +76,7 @@ impl Proxy {
             self.complain(LogLevel::Warn, "could not end the root context");
         }
     }
-}
 
-impl Proxy {
     fn complain(&self, level: LogLevel, what: &str) {
         self.log(level, &Line { component: "filter", what, ..Line::default() }.text(""));
     }
@@ -102,7 +100,7 @@ impl Host for Proxy {
     }
 
     fn log(&self, level: LogLevel, line: &str) {
-        let _ = hostcalls::log(convert::level(level), line);
+        log(level, line);
     }
 
     fn count(&self, metric: Metric, by: u32) {
@@ -212,7 +210,7 @@ pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
         return CallOutcome::Failed { status: 0 };
     }
     let field = |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
-    let status = field(":status").as_deref().and_then(convert::status).unwrap_or(0);
+    let status = field(":status").as_deref().and_then(http::status).unwrap_or(0);
     // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
     if field("x-envoy-upstream-service-time").is_none() {
         return CallOutcome::Failed { status };
@@ -259,12 +257,6 @@ pub fn reply_unimplemented(message: &str) {
     let _ = hostcalls::send_grpc_response(proxy_wasm::types::GrpcStatusCode::Unimplemented, Some(message), Vec::new());
 }
 
-/// How the answer came about, in Envoy's words, such as `via_upstream`.
-pub fn response_code_details() -> String {
-    let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten().unwrap_or_default();
-    String::from_utf8(details).unwrap_or_default()
-}
-
 /// The answer whose headers are here now.
 pub struct Answer;
 
@@ -274,7 +266,8 @@ impl AnswerHead for Answer {
     }
 
     fn details(&self) -> String {
-        response_code_details()
+        let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten().unwrap_or_default();
+        String::from_utf8(details).unwrap_or_default()
     }
 }
 

@@ -6,12 +6,10 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 use std::rc::Rc;
 use weft_core::app::App;
-use weft_core::config::PluginConfig;
 use weft_core::inbound;
 
 /// One request to the application.
 pub struct Inbound {
-    config: Rc<PluginConfig>,
     app: Rc<App>,
     id: u32,
     answered: bool,
@@ -19,8 +17,8 @@ pub struct Inbound {
 
 impl Inbound {
     /// For the request of that number.
-    pub fn new(config: Rc<PluginConfig>, app: Rc<App>, id: u32) -> Self {
-        Self { config, app, id, answered: false }
+    pub fn new(app: Rc<App>, id: u32) -> Self {
+        Self { app, id, answered: false }
     }
 }
 
@@ -30,7 +28,7 @@ impl HttpContext for Inbound {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         host::enter(self.id);
         let headers = host::read_headers(MapType::HttpRequestHeaders);
-        let edits = inbound::request_edits(&self.config, &headers, &self.app.trace(&headers));
+        let edits = inbound::request_edits(self.app.config(), &headers, &self.app.trace(&headers));
         host::edit(MapType::HttpRequestHeaders, &edits);
         Action::Continue
     }
@@ -41,6 +39,6 @@ impl HttpContext for Inbound {
         if std::mem::replace(&mut self.answered, true) {
             return Action::Continue;
         }
-        apply_response(self.id, inbound::response_step(&self.config, &host::Answer))
+        apply_response(self.id, inbound::response_step(self.app.config(), &host::Answer))
     }
 }

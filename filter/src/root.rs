@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use weft_core::app::{App, refusals};
-use weft_core::config::{LogLevel, PluginConfig, Problem};
+use weft_core::config::{LogLevel, Problem};
 use weft_core::host::{CallId, TcpId};
 use weft_core::runtime::{Runtime, Scope};
 use weft_core::worker::Vm;
@@ -30,10 +30,7 @@ enum Role {
         app: Rc<App>,
         proxy: Rc<Proxy>,
     },
-    Inbound {
-        config: Rc<PluginConfig>,
-        app: Rc<App>,
-    },
+    Inbound(Rc<App>),
     Tcp,
 }
 
@@ -54,7 +51,7 @@ impl Root {
     fn flows(&self) -> Option<&Runtime> {
         match &self.role {
             Role::Api { app, .. } => app.flows(),
-            Role::Inbound { .. } | Role::Tcp | Role::None => None,
+            Role::Inbound(_) | Role::Tcp | Role::None => None,
         }
     }
 
@@ -83,8 +80,7 @@ impl Root {
                 self.role = Role::Api { app, proxy };
             }
             "weft.inbound" => {
-                let app = App::callee(&text, proxy, vm)?;
-                self.role = Role::Inbound { config: Rc::clone(app.shared_config()), app };
+                self.role = Role::Inbound(App::callee(&text, proxy, vm)?);
             }
             other => {
                 let what = format!("root_id {other:?} is no role");
@@ -191,7 +187,7 @@ impl RootContext for Root {
         THIS.with(|vm| vm.mark.set());
         match &self.role {
             Role::Api { app, .. } => Some(Box::new(Api::new(Rc::clone(app), id))),
-            Role::Inbound { config, app } => Some(Box::new(Inbound::new(Rc::clone(config), Rc::clone(app), id))),
+            Role::Inbound(app) => Some(Box::new(Inbound::new(Rc::clone(app), id))),
             Role::Tcp => Some(Box::new(Tcp::new(id))),
             Role::None => None,
         }

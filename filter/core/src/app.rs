@@ -30,7 +30,7 @@ pub struct Request {
 
 /// One root context's application.
 pub struct App {
-    config: Rc<PluginConfig>,
+    config: PluginConfig,
     runtime: Runtime,
     sampling: Sampling,
     mark: WorkerMark,
@@ -98,7 +98,7 @@ impl App {
     ) -> Result<Rc<Self>, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
         let begun = Cell::new(false);
-        Ok(Rc::new(Self { config: Rc::new(config), runtime, sampling, mark, begun, blocks: Rc::new(blocks) }))
+        Ok(Rc::new(Self { config, runtime, sampling, mark, begun, blocks: Rc::new(blocks) }))
     }
 
     /// Looks whether this is a worker's VM and then opens links and starts pumps.
@@ -144,11 +144,6 @@ impl App {
 
     /// The plugin configuration.
     pub fn config(&self) -> &PluginConfig {
-        &self.config
-    }
-
-    /// The plugin configuration, to keep.
-    pub fn shared_config(&self) -> &Rc<PluginConfig> {
         &self.config
     }
 

@@ -49,6 +49,11 @@ impl From<Vec<(String, Vec<u8>)>> for Headers {
     }
 }
 
+/// A status from the decimal text of `:status`; `None` if it is none.
+pub fn status(text: &[u8]) -> Option<u16> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// An answer that the filter gives by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

@@ -1,7 +1,7 @@
 //! The answer to an invocation on its way back.
 
 use super::{Exchange, Stage};
-use crate::http::Reply;
+use crate::http::{self, Reply};
 use crate::invoke::{self, Edits};
 
 /// What the shell does with an answer's headers.
@@ -46,8 +46,7 @@ impl Exchange {
 
 /// Dapr's error in place of an answer that the proxy made up; `None` for one that came from the application.
 pub(crate) fn made_up(answer: &dyn AnswerHead, app: &str) -> Option<Reply> {
-    let status = answer.value(":status");
-    let status = status.and_then(|text| std::str::from_utf8(&text).ok()?.parse::<u16>().ok()).unwrap_or(0);
+    let status = answer.value(":status").as_deref().and_then(http::status).unwrap_or(0);
     // The router adds this header to every answer that came from a host; asking for details costs more.
     if status < 400 || answer.value("x-envoy-upstream-service-time").is_some() {
         return None;
