@@ -44,18 +44,15 @@ fn in_node() -> Counted {
     let mut tests = cargo();
     tests
         .args(["test", "--locked", "-p", "weft-core", "--lib", "--target", wasm::TARGET])
-        .args(["--config", &runner(&node).map_err(uncounted)?, "--target-dir"])
+        .args(["--config", &runner(&node), "--target-dir"])
         .arg(paths::target().join("node"));
     test(&mut tests)
 }
 
 /// Cargo's setting for the program that runs a test binary; as an array, since it would split one text at blanks.
-fn runner(node: &Path) -> Outcome<String> {
-    let script = paths::tools().join("wasi.mjs");
-    let text = |error: std::io::Error| format!("{}: {error}", script.display());
-    std::fs::create_dir_all(paths::tools()).map_err(text)?;
-    std::fs::write(&script, include_str!("wasi.mjs")).map_err(text)?;
-    Ok(format!("target.{}.runner=[{:?}, {:?}]", wasm::TARGET, node.display().to_string(), script.display().to_string()))
+fn runner(node: &Path) -> String {
+    let script = paths::root().join("integration/xtask/src/test/wasi.mjs");
+    format!("target.{}.runner=[{:?}, {:?}]", wasm::TARGET, node.display().to_string(), script.display().to_string())
 }
 
 fn in_envoy(version: Option<&str>, which: &[&str]) -> Counted {
