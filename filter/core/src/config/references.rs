@@ -1,7 +1,7 @@
 //! What members say of each other: names that must name something, and things that must be there together.
 
 use super::check::{index, is_label, step};
-use super::{Component, PluginConfig, Problem, Subscription};
+use super::{Component, DEFAULT_NAMESPACE, PluginConfig, Problem, Subscription};
 
 /// Checks a draft; what is empty or absent in it and has to be there was reported already.
 #[inline(never)]
@@ -17,7 +17,7 @@ pub(super) fn check(config: &PluginConfig, problems: &mut Vec<Problem>) {
 
 fn look(config: &PluginConfig, problems: &mut Vec<Problem>) {
     for (id, _) in config.invoke.apps.iter() {
-        let (app, namespace) = id.split_once('.').unwrap_or((id, "default"));
+        let (app, namespace) = id.split_once('.').unwrap_or((id, DEFAULT_NAMESPACE));
         if !is_label(app) || !is_label(namespace) {
             let path = ["$.invoke.apps", &step(id)].concat();
             problems.push(Problem::new(&path, "is no app id", "write <id> or <id>.<namespace>"));
