@@ -6,6 +6,7 @@ mod log;
 pub use admin::Admin;
 pub use log::{Announced, LogEntry, judge, parse};
 
+use crate::process::{signal, try_signal};
 use crate::{env, wait};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -122,17 +123,12 @@ impl EnvoyProcess {
 
     /// Stops all its threads, until [`EnvoyProcess::thaw`]: what happens meanwhile meets it all at once.
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        signal("STOP", self.pid());
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{signal} can be sent to Envoy");
+        signal("CONT", self.pid());
     }
 
     /// The folder of its bootstrap and log.
@@ -202,9 +198,7 @@ impl EnvoyProcess {
             return Err(format!("Envoy ended by itself with {status}"));
         }
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = process.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
-        if !told.is_ok_and(|status| status.success()) {
+        if !try_signal("TERM", process.id()) {
             return Err("SIGTERM could not be sent".to_owned());
         }
         let start = std::time::Instant::now();

@@ -16,6 +16,7 @@ pub mod example;
 pub mod istio;
 pub mod mesh;
 pub mod ports;
+pub mod process;
 pub mod raw;
 pub mod redis;
 pub mod runtime;

@@ -115,7 +115,7 @@ impl Raw {
 
     /// Closes the sending half.
     pub fn half_close(&mut self) {
-        self.socket.shutdown(std::net::Shutdown::Write).expect("a connected socket");
+        assert!(self.try_half_close(), "a connected socket");
     }
 
     /// As [`Raw::half_close`]; `false` if the peer has closed the connection.

@@ -1,7 +1,7 @@
 //! A real Redis server, alone for one test or shared by some.
 
 use crate::certificates::Certificates;
-use crate::{env, ports, wait};
+use crate::{env, ports, process, wait};
 use redis::IntoConnectionInfo as _;
 use std::collections::HashMap;
 use std::fs::File;
@@ -104,18 +104,16 @@ impl Redis {
 
     /// Lets the server take connections and bytes but do nothing, until [`Redis::thaw`].
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        self.signal("STOP");
     }
 
     /// Lets the server go on with what it has received.
     pub fn thaw(&self) {
-        self.signal("-CONT");
+        self.signal("CONT");
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.process.as_ref().expect("the server runs").id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{signal} can be sent to the server");
+    fn signal(&self, name: &str) {
+        process::signal(name, self.process.as_ref().expect("the server runs").id());
     }
 
     /// Starts the server again on its port and waits until it has loaded its data.

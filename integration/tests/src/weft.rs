@@ -1,9 +1,9 @@
 //! The `weft` program, and the demo: started as a person starts them, with every line they write.
 
+use crate::process::{children, command_line, signal};
 use crate::{env, wait};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -130,36 +130,6 @@ impl Drop for Weft {
             let _killed = self.process.kill().and_then(|()| self.process.wait());
         }
     }
-}
-
-/// Sends a signal to a process.
-///
-/// # Panics
-/// If it cannot be sent.
-pub fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
-    assert!(sent.expect("kill can be started").success(), "SIG{name} cannot be sent to {pid}");
-}
-
-/// Whether a process is there and has not ended.
-#[must_use]
-pub fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
-}
-
-/// The children of a process.
-#[must_use]
-pub fn children(pid: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
-}
-
-/// The command line of a process, its words apart by blanks.
-#[must_use]
-pub fn command_line(pid: u32) -> String {
-    let bytes = std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace('\0', " ")
 }
 
 fn code(status: ExitStatus) -> i32 {

@@ -2,8 +2,9 @@
 
 use crate::stays;
 use std::net::TcpListener;
+use weft_tests::process::{is_alive, signal};
 use weft_tests::wait::until_true;
-use weft_tests::weft::{self, Weft, is_alive, signal};
+use weft_tests::weft::{self, Weft};
 
 #[test]
 fn a_missing_envoy_is_named_with_the_remedy() {

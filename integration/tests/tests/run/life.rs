@@ -1,8 +1,9 @@
 //! Start, output, end.
 
 use crate::{http, stays};
+use weft_tests::process::{children, command_line, is_alive, signal};
 use weft_tests::wait::until_true;
-use weft_tests::weft::{self, Weft, children, is_alive, signal};
+use weft_tests::weft::{self, Weft};
 
 fn run(script: &str) -> Vec<&str> {
     vec!["run", "--app-id", "orders", "--", "sh", "-c", script]
@@ -131,7 +132,7 @@ fn an_ordinary_end_leaves_no_process_and_no_folder() {
 }
 
 fn folder_of(envoy: u32) -> std::path::PathBuf {
-    let line = weft::command_line(envoy);
+    let line = command_line(envoy);
     let mut words = line.split(' ').skip_while(|word| *word != "--config-path");
     let file = std::path::PathBuf::from(words.nth(1).expect("a file"));
     file.parent().expect("a folder").to_path_buf()

@@ -7,7 +7,8 @@ use std::path::Path;
 use tempfile::TempDir;
 use weft_tests::app::{Reply, TestApp};
 use weft_tests::client::{Call, get};
-use weft_tests::weft::{self, Weft, children, command_line};
+use weft_tests::process::{children, command_line};
+use weft_tests::weft::{self, Weft};
 
 /// A folder with a run file of `front` and `back`, whose servers are the test's.
 struct Run {
