@@ -19,6 +19,8 @@ mod contention;
 mod errors;
 #[path = "state/etags.rs"]
 mod etags;
+#[path = "state/keys.rs"]
+mod keys;
 #[path = "state/layout.rs"]
 mod layout;
 #[path = "state/limits.rs"]

@@ -97,6 +97,25 @@ fn a_transaction_may_be_large() {
 }
 
 #[test]
+fn ten_thousand_operations_are_one_transaction() {
+    on_each_store(|store| {
+        let prefix = unique("many");
+        let key = |n: usize| format!("{prefix}-{}", n % 5000);
+        let mut operations: Vec<_> = (0..10_000).map(|n| upsert(&key(n), n)).collect();
+        operations.push(upsert_if(&key(0), 0, store.strange_etag()));
+        conflict(store, &json!(operations));
+        assert_eq!(store.value(&key(4999)), None);
+        operations.pop();
+        dapr::no_content(&store.transact(&json!(operations)));
+        assert_eq!(store.value(&key(0)).as_deref(), Some("5000"), "the later one of two for a key");
+        assert_eq!(store.value(&key(4999)).as_deref(), Some("9999"));
+        let deletes: Vec<_> = (0..10_000).map(|n| delete(&key(n))).collect();
+        dapr::no_content(&store.transact(&json!(deletes)));
+        assert_eq!(store.value(&key(4999)), None);
+    });
+}
+
+#[test]
 fn no_operations_are_done_at_once() {
     on_each_store(|store| {
         dapr::no_content(&store.transact(&json!([])));

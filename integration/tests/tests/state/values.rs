@@ -152,3 +152,24 @@ fn the_stores_are_told_in_the_metadata_with_what_they_can() {
         }
     });
 }
+
+#[test]
+fn a_content_type_and_metadata_that_a_store_does_not_know_change_nothing() {
+    on_each_store(|store| {
+        let key = unique("content-type");
+        let item = json!({
+            "key": key, "value": {"a": 0.1}, "contentType": "application/octet-stream",
+            "metadata": {"contentType": "application/json", "partitionKey": "p"},
+        });
+        dapr::no_content(&store.save(&json!([item])));
+        assert_eq!(store.value(&key).as_deref(), Some(r#"{"a":0.1}"#));
+        let query = "metadata.contentType=application%2Fjson&metadata.partitionKey=p&consistency=strong";
+        let bulk = store.app().post(&store.path(&format!("bulk?{query}"))).json(&json!({"keys": [key]})).send();
+        assert_eq!(bulk.expect(200).json()[0]["data"], json!({"a": 0.1}));
+        assert_eq!(store.get(&format!("{key}?{query}")).expect(200).text(), r#"{"a":0.1}"#);
+        let body = json!({"operations": [{"operation": "upsert", "request": item}], "metadata": {"contentType": "x"}});
+        dapr::no_content(&store.app().post(&store.path(&format!("transaction?{query}"))).json(&body).send());
+        dapr::no_content(&store.delete(&format!("{key}?{query}")));
+        assert_eq!(store.value(&key), None);
+    });
+}
