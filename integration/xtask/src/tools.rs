@@ -1,11 +1,11 @@
 //! The programs that building and testing need, found or fetched.
 
-mod envoy;
+pub mod envoy;
 mod redis;
 mod sdk;
 mod target;
 
-pub use envoy::envoy;
+pub use self::envoy::envoy;
 pub use redis::redis_server;
 pub use sdk::javascript as sdk_javascript;
 pub use target::ensure as ensure_target;

@@ -1,7 +1,8 @@
 //! Commands that the documents name.
 
 use super::text;
-use crate::Xtask;
+use crate::tools::envoy;
+use crate::{Xtask, paths};
 use clap::{Command, CommandFactory};
 
 #[test]
@@ -32,6 +33,13 @@ fn check(xtask: &Command, command: &str) -> Result<(), String> {
         Some(flag) => Err(format!("no flag --{flag}")),
         None => Ok(()),
     }
+}
+
+#[test]
+fn the_readme_says_where_the_fetched_envoy_lies() {
+    let readme = text::Document::read(paths::root().join("README.md")).text;
+    let export = format!("ENVOY_BIN=\"$PWD/target/tools/envoy-{}/envoy\"", envoy::DEFAULT);
+    assert!(readme.contains(&export), "{export}");
 }
 
 #[test]
