@@ -2,7 +2,8 @@
 
 mod refused;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use super::prepare;
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use weft::runfile::body_size;
 use weft_core::config::LogLevel;
@@ -50,8 +51,10 @@ Without ports, the first application gets Dapr's own, 3500 and 50001, the others
 holds the components' secrets.
 
 Examples:
-  weft render --app-id orders --app-port 8080 > envoy.json && envoy -c envoy.json
-  weft render -f run.yaml --out rendered && envoy -c rendered/envoy.json";
+  weft render --app-id orders --app-port 8080 --out rendered
+  envoy -c rendered/envoy.json --concurrency 1
+  weft render -f run.yaml --workers 4 --out rendered
+  weft render --app-id orders --module-path /etc/weft.wasm     the bootstrap alone, as output";
 
 #[derive(Debug, Args)]
 pub struct RunOptions {
@@ -169,12 +172,28 @@ fn protocol(text: &str) -> Result<String, String> {
     }
 }
 
+/// The whole command line.
+fn command() -> Command {
+    Weft::command().mut_subcommand("run", refused::add).mut_subcommand("render", describe_render)
+}
+
+/// Flags that both verbs have and that mean something else where the proxy runs later.
+fn describe_render(render: Command) -> Command {
+    let follows = |api: &str, first: u16| format!("Port for Dapr's {api} API [default: {first}, or the next one]");
+    render
+        .mut_arg("dapr_http_port", |it| it.help(follows("HTTP", prepare::HTTP)))
+        .mut_arg("dapr_grpc_port", |it| it.help(follows("gRPC", prepare::GRPC)))
+        .mut_arg("workers", |it| {
+            it.help("How many threads Envoy will have: start it with that number as --concurrency")
+        })
+}
+
 /// Reads the command line; ends the program where it is wrong or asks for help.
 ///
 /// # Errors
 /// Flags of `dapr run` that Weft does not have, each with the reason.
 pub fn parse() -> Result<Weft, String> {
-    let matches = Weft::command().mut_subcommand("run", refused::add).get_matches();
+    let matches = command().get_matches();
     if let Some(run) = matches.subcommand_matches("run") {
         refused::check(run)?;
     }
@@ -187,6 +206,26 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Weft::command().mut_subcommand("run", refused::add).debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_says_of_each_verb_which_ports_it_chooses() {
+        let help = |verb: &str| {
+            let text = command().find_subcommand_mut(verb).unwrap().render_help().to_string();
+            // However it is broken into lines.
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(help("run").matches("[default: any free one]").count(), 2);
+        let render = help("render");
+        assert!(!render.contains("any free one"), "{render}");
+        assert!(render.contains("[default: 3500, or the next one]"), "{render}");
+        assert!(render.contains("[default: 50001, or the next one]"), "{render}");
+        assert!(render.contains("start it with that number as --concurrency"), "{render}");
+    }
+
+    #[test]
+    fn no_example_makes_a_file_of_a_command_that_may_fail() {
+        assert!(!format!("{RUN_HELP}{RENDER_HELP}").contains("> "));
     }
 }

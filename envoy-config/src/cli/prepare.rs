@@ -142,8 +142,10 @@ fn only(configurations: &[Configuration], problems: &Problems) -> Option<Configu
     configurations.first().cloned()
 }
 
-const HTTP: u16 = 3500;
-const GRPC: u16 = 50_001;
+/// Dapr's own port for HTTP.
+pub const HTTP: u16 = 3500;
+/// Dapr's own port for gRPC.
+pub const GRPC: u16 = 50_001;
 
 /// Chooses ports.
 struct Chooser {
