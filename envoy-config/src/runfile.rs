@@ -6,7 +6,7 @@ mod value;
 pub use value::{Given, LogLevelName, body_size};
 
 use crate::problem::{Place, Problems};
-use crate::yaml::{self, Fields};
+use crate::yaml::{self, Fields, Node, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,8 +94,13 @@ fn read_fields(mut fields: Fields<'_>, folder: &Path, problems: &Problems) -> Ve
         fields.problem(&version.place, "version", &format!("is {:?}; this release reads 1", version.value));
     }
     let common = fields.fields("common").map(|common| app::common(common, folder)).unwrap_or_default();
-    if fields.node("apps").is_none() {
-        fields.problem(&fields.place(), "apps", "is missing");
+    match fields.node("apps") {
+        None => fields.problem(&fields.place(), "apps", "is missing"),
+        Some(Node { value: Value::List(items), line }) if items.is_empty() => {
+            let place = Place { line: *line, ..fields.place() };
+            fields.problem(&place, "apps", "is empty; name one application at least");
+        }
+        Some(_) => {}
     }
     let apps: Vec<Spec> =
         fields.each("apps").into_iter().filter_map(|fields| app::read(fields, folder, &common, problems)).collect();
@@ -103,10 +108,10 @@ fn read_fields(mut fields: Fields<'_>, folder: &Path, problems: &Problems) -> Ve
     apps
 }
 
-/// Tells ids and ports that are given twice.
-pub fn check_unique(apps: &[Spec], problems: &Problems) {
+/// Tells ids and ports that are given twice. `admin` is the port of the proxy's own interface.
+pub fn check_unique(apps: &[Spec], admin: Option<&Given<u16>>, problems: &Problems) {
     let mut ids: BTreeMap<&str, &Place> = BTreeMap::new();
-    let mut ports: BTreeMap<u16, &Place> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, &Place> = admin.map(|port| (port.value, &port.place)).into_iter().collect();
     for app in apps {
         if let Some(first) = ids.insert(&app.id.value, &app.id.place) {
             problems.add(&app.id.place, format!("the app id {:?} stands at {first} too", app.id.value));

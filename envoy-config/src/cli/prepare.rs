@@ -44,8 +44,8 @@ pub fn prepare(
     choice: Choice,
     problems: &Problems,
 ) -> Result<Prepared, String> {
-    check_unique(specs, problems);
     let admin = options.admin_port.map(|port| Given::by_flag(port, "--admin-port"));
+    check_unique(specs, admin.as_ref(), problems);
     let mut chooser = Chooser::new(specs, admin.as_ref(), choice);
     if let Some(admin) = &admin {
         chooser.given(admin, problems);

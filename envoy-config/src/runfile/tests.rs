@@ -10,7 +10,7 @@ fn read_in(folder: &Path, text: &str) -> (Vec<Spec>, Vec<String>, Vec<String>) {
     fs::write(folder.join("run.yaml"), text).unwrap();
     let problems = Problems::default();
     let specs = read(&folder.join("run.yaml"), &problems);
-    check_unique(&specs, &problems);
+    check_unique(&specs, None, &problems);
     let plain = |list: Vec<Problem>| {
         let prefix = format!("{}/", folder.display());
         list.iter().map(|it| it.to_string().replace(&prefix, "")).collect()
@@ -152,6 +152,8 @@ fn what_has_no_effect_is_remarked() {
 fn a_file_that_is_no_run_file_is_a_problem() {
     assert_eq!(faults(""), ["run.yaml: the run file is empty"]);
     assert_eq!(faults("version: 1\n"), ["run.yaml:1: the run file: apps is missing"]);
+    let none = "run.yaml:2: the run file: apps is empty; name one application at least";
+    assert_eq!(faults("version: 1\napps: []\n"), [none]);
     assert_eq!(
         faults("version: 1\napps: []\n---\na: 1\n"),
         ["run.yaml:4: a run file has one document; this is a second one"]

@@ -90,4 +90,7 @@ fn one_port_for_two_things_is_told_with_both_flags() {
     let words = ["run", "--app-id", "orders", "--app-port", "8123", "--dapr-http-port", "8123", "--", "true"];
     let ended = weft::run(words);
     assert!(ended.err.contains("  --dapr-http-port: the port 8123 stands at --app-port too\n"), "{}", ended.err);
+    let words = ["run", "--app-id", "orders", "--admin-port", "8123", "--app-port", "8123", "--", "true"];
+    let ended = weft::run(words);
+    assert!(ended.err.contains("  --app-port: the port 8123 stands at --admin-port too\n"), "{}", ended.err);
 }
