@@ -18,7 +18,7 @@ pub enum Lane {
     Wasm,
     /// The modules in a real Envoy with a real Redis.
     Envoy,
-    /// The stock JavaScript SDK against them.
+    /// The stock SDKs for JavaScript and Python, and Go's HTTP client, against them.
     Sdk,
 }
 

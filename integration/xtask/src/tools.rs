@@ -7,7 +7,7 @@ mod target;
 
 pub use self::envoy::envoy;
 pub use redis::redis_server;
-pub use sdk::javascript as sdk_javascript;
+pub use sdk::{go as sdk_go, javascript as sdk_javascript, python as sdk_python};
 pub use target::ensure as ensure_target;
 
 use crate::paths;

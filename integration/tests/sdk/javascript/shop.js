@@ -73,6 +73,17 @@ async function invoke(client) {
   say("invoke nobody", await outcome(client.invoker.invoke("nobody", "x", HttpMethod.GET)));
 }
 
+/** The same without the SDK. */
+async function plain() {
+  const told = async (path, app, options) => {
+    const answer = await fetch(`http://${host}:${daprPort}${path}`, { ...options, headers: { "dapr-app-id": app } });
+    return { status: answer.status, body: await answer.text() };
+  };
+  say("fetch get", await outcome(told("/stock?x=%20y", "warehouse")));
+  say("fetch post", await outcome(told("/orders/echo", "warehouse", { method: "POST", body: '{"n":1}' })));
+  say("fetch nobody", await outcome(told("/stock", "nobody")));
+}
+
 async function state(client) {
   const { state } = client;
   say("save", await outcome(state.save(store, [
@@ -124,6 +135,7 @@ async function main() {
   say("healthy", await client.health.isHealthy());
   say("metadata", await subscribed(client));
   await invoke(client);
+  await plain();
   await state(client);
   await events(client, seen);
   say("done", true);

@@ -1,35 +1,11 @@
 //! `@dapr/dapr` over HTTP: a client and a `DaprServer`.
 
+use super::steps::{Steps, answered, fetched, port, warehouse};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use weft_tests::app::Reply;
+use std::process::Command;
 use weft_tests::env;
 use weft_tests::mesh::Mesh;
 use weft_tests::redis::Redis;
-
-/// What the program printed, by step.
-struct Steps(Vec<Value>);
-
-impl Steps {
-    fn of(&self, step: &str) -> &Value {
-        let found = self.0.iter().find(|it| it["step"] == step);
-        &found.unwrap_or_else(|| panic!("the program did not come to {step:?}: {:?}", self.0))["value"]
-    }
-
-    /// Asserts what a promise gave.
-    fn gave(&self, step: &str, value: &Value) {
-        assert_eq!(self.of(step), &json!({"value": value}), "{step}");
-    }
-
-    /// Asserts that a promise failed with an error that names `text`.
-    fn refused(&self, step: &str, text: &str) {
-        let outcome = self.of(step);
-        let error = outcome["error"].as_str().unwrap_or_else(|| panic!("{step}: {outcome}"));
-        assert!(error.contains(text), "{step}: {error}");
-    }
-}
 
 #[test]
 fn the_javascript_sdk_finds_everything_in_memory() {
@@ -55,45 +31,15 @@ fn apps(workers: u32) -> weft_tests::mesh::Builder {
 
 /// Runs the program beside the application `shop` to its end.
 fn run(mesh: &Mesh, store: &str, pubsub: &str) -> Steps {
-    let stock = Reply::json(200, &json!({"tea": 42}));
-    mesh.app("warehouse").server.on("/stock", stock);
+    warehouse(mesh);
     let shop = mesh.app("shop");
-    let http = shop.http();
     let mut node = Command::new(env::on_path("node").expect("node is on PATH"));
-    node.arg(program())
-        .env("DAPR_HTTP_PORT", http.rsplit(':').next().unwrap())
+    node.arg(fetched("WEFT_SDK_JAVASCRIPT").join("shop.js"))
+        .env("DAPR_HTTP_PORT", port(&shop.http()))
         .env("APP_PORT", shop.server.port().to_string())
         .env("STORE", store)
         .env("PUBSUB", pubsub);
-    let mut child = Ended(node.stdout(Stdio::piped()).spawn().expect("node starts"));
-    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut steps = Vec::new();
-    for line in lines {
-        match serde_json::from_str(&line) {
-            Ok(step) => steps.push(step),
-            Err(_) => eprintln!("shop: {line}"),
-        }
-    }
-    let steps = Steps(steps);
-    assert!(child.0.wait().unwrap().success(), "the program failed after {:?}", steps.0.last());
-    steps
-}
-
-/// The program, in the folder where its packages were installed.
-fn program() -> PathBuf {
-    let folder = std::env::var_os("WEFT_SDK_JAVASCRIPT").expect("run the tests with `cargo xtask test --only sdk`");
-    Path::new(&folder).join("shop.js")
-}
-
-/// A process that does not outlive the test.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // It has ended already, unless the test fails.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Steps::of_program(&mut node)
 }
 
 fn judge(steps: &Steps) {
@@ -115,6 +61,10 @@ fn invocations(steps: &Steps) {
     assert!(steps.of("invoke get").to_string().contains("name=ada"), "{}", steps.of("invoke get"));
     steps.gave("invoke from another", &json!({"tea": 42}));
     steps.refused("invoke nobody", "ERR_DIRECT_INVOKE");
+    steps.gave("fetch get", &answered(200, r#"{"tea":42}"#));
+    steps.gave("fetch post", &answered(200, "POST /orders/echo text/plain;charset=UTF-8 {\"n\":1}"));
+    assert_eq!(steps.of("fetch nobody")["value"]["status"], 500);
+    assert!(steps.of("fetch nobody").to_string().contains("ERR_DIRECT_INVOKE"), "{}", steps.of("fetch nobody"));
 }
 
 fn states(steps: &Steps) {

@@ -1,0 +1,3 @@
+module weft.example/caller
+
+go 1.21
