@@ -13,6 +13,7 @@ pub mod dapr;
 pub mod env;
 pub mod envoy;
 pub mod example;
+pub mod fault_proxy;
 pub mod istio;
 pub mod mesh;
 pub mod ports;

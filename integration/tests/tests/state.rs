@@ -15,6 +15,8 @@ mod access;
 mod bulk;
 #[path = "state/contention.rs"]
 mod contention;
+#[path = "state/cuts.rs"]
+mod cuts;
 #[path = "state/errors.rs"]
 mod errors;
 #[path = "state/etags.rs"]
