@@ -46,6 +46,11 @@ impl Meshes {
         Self { one: Shared::new(), four: Shared::new(), start }
     }
 
+    /// The mesh on one worker, for what does not depend on their number.
+    pub fn one(&self) -> Arc<Mesh> {
+        self.one.get(|| (self.start)(1))
+    }
+
     /// Runs `test` on both, and judges Envoy's log after each.
     pub fn each(&self, test: impl Fn(&Mesh)) {
         for (workers, shared) in [(1, &self.one), (4, &self.four)] {
