@@ -20,6 +20,8 @@ pub struct RedisOptions {
     pub users: Vec<String>,
     /// Serves TLS on a port of its own, to clients that have a certificate.
     pub tls: bool,
+    /// Port, on 127.0.0.1, of the server that this one copies.
+    pub replica_of: Option<u16>,
 }
 
 /// How a server is reached over TLS.
@@ -68,6 +70,17 @@ impl Redis {
         let mut redis = Self { options, port: ports::free(), folder, tls, process: None };
         redis.restart();
         redis
+    }
+
+    /// A server that copies this one and has all of its data.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let replica = Self::with(RedisOptions { replica_of: Some(self.port), ..RedisOptions::default() });
+        wait::until_true("the replica is in step", || {
+            let info: String = self.client().run(&["INFO", "replication"]);
+            info.contains(&format!("port={},state=online", replica.port))
+        });
+        replica
     }
 
     /// The port, on 127.0.0.1; the same after a restart.
@@ -126,6 +139,11 @@ impl Redis {
             .arg(self.folder.path())
             .stdin(Stdio::null())
             .stdout(log);
+        // A replica gets the data at once.
+        command.args(["--repl-diskless-sync-delay", "0"]);
+        if let Some(port) = self.options.replica_of {
+            command.args(["--replicaof", "127.0.0.1", &port.to_string()]);
+        }
         if self.options.durable {
             command.args(["--appendonly", "yes", "--appendfsync", "always"]);
         }

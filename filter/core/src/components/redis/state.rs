@@ -3,13 +3,14 @@
 //! The layout and the rules for versions are daprd's, so that both can work on the same data. Beyond daprd, a
 //! write and its TTL are one step, and a transaction is all or nothing.
 //!
-//! Consistency `strong` is served as `eventual`: a write is visible to every reader of this Redis before it is
-//! answered, and how many replicas should have it cannot be known here.
+//! A write with consistency `strong` is answered once all replicas have it. A read is the same with both: it is served
+//! by the Redis that takes the writes.
 
 #[cfg(test)]
 mod fake;
 mod replies;
 mod script;
+mod strong;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -19,7 +20,7 @@ use crate::components::Site;
 use crate::config::{Component, Problem};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError, LinkSettings};
-use crate::state::{DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError, Ttl};
+use crate::state::{Consistency, DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError, Ttl};
 use std::rc::Rc;
 
 /// Builds the store of a `state.redis` component.
@@ -30,12 +31,17 @@ use std::rc::Rc;
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let settings = settings::state(component)?;
     let target = super::target(site)?;
-    let link = super::link(site, target, &settings.login, LinkSettings::default());
-    Ok(Rc::new(RedisStore { link, ttl: settings.ttl }))
+    let link = || super::link(site, target.clone(), &settings.login, LinkSettings::default());
+    Ok(Rc::new(RedisStore { link: link(), strong: link(), ttl: settings.ttl }))
 }
+
+/// A write under way.
+type Writing = BoxFuture<'static, Result<(), StoreError>>;
 
 struct RedisStore {
     link: RedisLink,
+    /// For writes that wait for replicas; opened by the first.
+    strong: RedisLink,
     /// For values without a TTL of their own.
     ttl: Ttl,
 }
@@ -50,20 +56,41 @@ impl StateStore for RedisStore {
     }
 
     fn set(&self, request: SetRequest) -> BoxFuture<'static, Result<(), StoreError>> {
-        Box::pin(write::set(self.link.clone(), self.ttl, request))
+        let ttl = self.ttl;
+        self.write(request.consistency, |link| Box::pin(write::set(link, ttl, request)))
     }
 
     fn delete(&self, request: DeleteRequest) -> BoxFuture<'static, Result<(), StoreError>> {
-        Box::pin(write::delete(self.link.clone(), request))
+        self.write(request.consistency, |link| Box::pin(write::delete(link, request)))
     }
 
     fn transact(&self, operations: Vec<Operation>) -> BoxFuture<'static, Result<(), StoreError>> {
-        Box::pin(write::transact(self.link.clone(), self.ttl, operations))
+        let ttl = self.ttl;
+        self.write(strictest(&operations), |link| Box::pin(write::transact(link, ttl, operations)))
     }
 
     fn start(&self) {
         self.link.open();
     }
+}
+
+impl RedisStore {
+    /// Sends a write over the link that its consistency asks for.
+    fn write(&self, consistency: Consistency, write: impl FnOnce(RedisLink) -> Writing) -> Writing {
+        match consistency {
+            Consistency::Strong => Box::pin(strong::write(self.strong.clone(), write(self.strong.clone()))),
+            Consistency::Eventual | Consistency::Unspecified => write(self.link.clone()),
+        }
+    }
+}
+
+/// What a transaction asks for: what any of its operations does.
+fn strictest(operations: &[Operation]) -> Consistency {
+    let is_strong = operations.iter().any(|operation| match operation {
+        Operation::Upsert(set) => set.consistency == Consistency::Strong,
+        Operation::Delete(delete) => delete.consistency == Consistency::Strong,
+    });
+    if is_strong { Consistency::Strong } else { Consistency::Unspecified }
 }
 
 async fn get(link: RedisLink, key: String) -> Result<Option<Record>, StoreError> {

@@ -22,6 +22,8 @@ pub(super) struct FakeRedis {
     pub known: BTreeSet<String>,
     /// Every command, in order.
     pub commands: Vec<Vec<String>>,
+    /// Replicas, and how many of them answer.
+    pub replicas: (u32, u32),
     /// Errors that the next commands are answered with.
     pub refusals: VecDeque<&'static str>,
 }
@@ -68,6 +70,11 @@ impl FakeRedis {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["AUTH" | "SELECT", ..] => b"+OK\r\n".to_vec(),
+            ["INFO", "replication"] => {
+                let lines = (0..self.replicas.0).map(|number| format!("slave{number}:ip=h,port=1,state=online\r\n"));
+                bulk(&format!("role:master\r\n{}", lines.collect::<String>()))
+            }
+            ["WAIT", ..] => integer(self.replicas.1.into()),
             ["HGETALL", key] => self.read_hash(key),
             ["GET", key] => match self.keys.get(*key) {
                 Some(Kept::Text(text)) => bulk(text),

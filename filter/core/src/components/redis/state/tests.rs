@@ -350,3 +350,35 @@ fn a_new_connection_logs_in_and_chooses_its_database_before_anything_else() {
     let expected = [&["AUTH", "u", "p w"][..], &["SELECT", "3"], &["HGETALL", "k"]];
     assert_eq!(setup.redis.borrow().commands, expected);
 }
+
+#[test]
+fn a_strong_write_asks_how_many_replicas_there_are_and_waits_for_them() {
+    let setup = Setup::new();
+    let strong = |key: &str| SetRequest { consistency: Consistency::Strong, ..set(key, "1") };
+    assert_eq!(setup.set(strong("k")), Ok(()));
+    assert_eq!(setup.commands(), ["INFO", "EVALSHA", "EVAL"], "nobody to wait for");
+    setup.redis.borrow_mut().replicas = (2, 2);
+    assert_eq!(setup.set(strong("k")), Ok(()));
+    assert_eq!(setup.redis.borrow().commands.last().unwrap(), &["WAIT", "2", "1000"]);
+    assert_eq!(setup.commands(), ["INFO", "EVALSHA", "WAIT"]);
+    let delete = DeleteRequest { key: "k".to_owned(), consistency: Consistency::Strong, ..DeleteRequest::default() };
+    assert_eq!(setup.wait(setup.store.delete(delete.clone())), Ok(()));
+    assert_eq!(setup.commands(), ["INFO", "DEL", "WAIT"]);
+    let operations = vec![Operation::Upsert(set("a", "1")), Operation::Delete(delete)];
+    assert_eq!(setup.transact(operations), Ok(()));
+    assert_eq!(setup.commands(), ["INFO", "EVALSHA", "EVAL", "WAIT"]);
+}
+
+#[test]
+fn a_strong_write_that_not_all_replicas_have_is_unknown_and_one_that_may_not_ask_is_not_done() {
+    let setup = Setup::new();
+    setup.redis.borrow_mut().replicas = (2, 1);
+    let strong = || SetRequest { consistency: Consistency::Strong, ..set("k", "1") };
+    let reason = "Redis has stored it, and not all replicas: 1 of 2 replicas have it".to_owned();
+    assert_eq!(setup.set(strong()), Err(StoreError::OutcomeUnknown { reason }));
+    assert_eq!(setup.redis.borrow().hash("k"), [("data", "1"), ("version", "1")]);
+    setup.commands();
+    setup.redis.borrow_mut().refusals.push_back("NOPERM this user has no permissions to run the 'info' command");
+    assert_eq!(setup.set(strong()), failure("NOPERM this user has no permissions to run the 'info' command"));
+    assert_eq!(setup.commands(), ["INFO"]);
+}
