@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use weft::bootstrap::App;
 use weft_core::config::LogLevel;
 
 /// Finds Envoy: `$ENVOY_BIN`, else `envoy` on `PATH`.
@@ -23,22 +24,47 @@ pub fn find(variable: Option<OsString>, path: Option<OsString>) -> Result<PathBu
     })
 }
 
+/// What of the log is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels {
+    /// The least severe line of Envoy's own.
+    pub own: LogLevel,
+    /// The least severe line of a filter; each filter has a level of its own besides.
+    pub filters: LogLevel,
+}
+
+impl Levels {
+    /// Lets through what the run asks for, and what the filters of any application do.
+    pub fn of(run: LogLevel, apps: &[App]) -> Self {
+        Self { own: run, filters: apps.iter().map(|app| app.log_level).min().map_or(run, |level| level.min(run)) }
+    }
+
+    fn arguments(self) -> [String; 4] {
+        // Below warning Envoy lists all it was built with; these components say what a developer may want to know.
+        let (whole, more) = match self.own {
+            LogLevel::Debug => ("warning", ",config:info,upstream:debug,router:debug,connection:info"),
+            LogLevel::Info | LogLevel::Warn => ("warning", ""),
+            LogLevel::Error => ("error", ""),
+        };
+        let filters = match self.filters {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warning",
+            LogLevel::Error => "error",
+        };
+        ["--log-level", whole, "--component-log-level", &format!("wasm:{filters}{more}")].map(str::to_owned)
+    }
+}
+
 /// The command that runs it. Its log comes in the form that [`super::envoy_log`] reads.
-pub fn command(binary: &Path, bootstrap: &Path, workers: u32, level: LogLevel) -> Command {
-    // Below warning Envoy lists all it was built with; these components say what a developer may want to know.
-    let (whole, components) = match level {
-        LogLevel::Debug => ("warning", "wasm:debug,config:info,upstream:debug,router:debug,connection:info"),
-        LogLevel::Info => ("warning", "wasm:info"),
-        LogLevel::Warn => ("warning", "wasm:warning"),
-        LogLevel::Error => ("error", "wasm:error"),
-    };
+pub fn command(binary: &Path, bootstrap: &Path, workers: u32, levels: Levels) -> Command {
     let mut command = Command::new(binary);
     command
         .arg("--config-path")
         .arg(bootstrap)
         // Nothing takes over from this process, so it needs no shared memory with one.
         .args(["--disable-hot-restart", "--concurrency", &workers.to_string()])
-        .args(["--log-level", whole, "--component-log-level", components])
+        .args(levels.arguments())
         .args(["--log-format", super::envoy_log::FORMAT]);
     command
 }
@@ -56,6 +82,16 @@ mod tests {
         assert_eq!(find(None, path.clone()).unwrap(), envoy);
         assert_eq!(find(Some(OsString::new()), path.clone()).unwrap(), envoy);
         assert!(find(Some("/nowhere/envoy".into()), path).unwrap_err().contains("/nowhere/envoy"));
+    }
+
+    #[test]
+    fn the_filters_of_one_application_may_say_more_than_the_rest() {
+        let apps = [LogLevel::Error, LogLevel::Debug].map(|log_level| App { log_level, ..App::new("a", 1, 2, None) });
+        let arguments = |run, apps| Levels::of(run, apps).arguments().join(" ");
+        assert_eq!(arguments(LogLevel::Warn, &apps), "--log-level warning --component-log-level wasm:debug");
+        assert_eq!(arguments(LogLevel::Error, &apps[..1]), "--log-level error --component-log-level wasm:error");
+        // Envoy itself says of a filter that was stopped what the filter cannot say any more.
+        assert_eq!(arguments(LogLevel::Info, &apps[..1]), "--log-level warning --component-log-level wasm:info");
     }
 
     #[test]

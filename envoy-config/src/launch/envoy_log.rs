@@ -30,6 +30,8 @@ pub fn read(line: &str) -> Option<Line<'_>> {
     }
     match (component, text.strip_prefix("wasm log").and_then(|rest| rest.split_once(": "))) {
         ("wasm", Some((_, said))) => (!said.contains(ONCE_PER_INSTANCE)).then(|| of_filter(level, said)),
+        // How many instances of the module there are.
+        ("wasm", None) if level == "debug" => None,
         _ => Some(Line { app: None, text: format!("[envoy] {level} {component}: {text}") }),
     }
 }
@@ -107,6 +109,7 @@ mod tests {
     fn clutter_is_left_out() {
         assert_eq!(read("[warning][main] caught ENVOY_SIGTERM"), None);
         assert_eq!(read("[info][wasm] wasm log weft.api weft: component=filter app=a what=\"configured\""), None);
+        assert_eq!(read("[debug][wasm] Thread-Local Wasm created 2 now active"), None);
         assert_eq!(read(""), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{End, Plan, Program, Session};
 use crate::launch::console::Stream;
+use crate::launch::envoy::Levels;
 use crate::launch::member::{self, Event, Sink, Who};
 use crate::launch::output::{EnvoyOutput, Output};
 use crate::launch::{envoy, health};
@@ -39,7 +40,8 @@ impl Session {
         fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
         let output = EnvoyOutput::open(&self.console, &plan.programs)?;
         let sink: Sink = Arc::new(move |_, line| output.line(line));
-        let command = envoy::command(&plan.envoy, &file, plan.proxy.workers, plan.log_level);
+        let levels = Levels::of(plan.log_level, &plan.proxy.apps);
+        let command = envoy::command(&plan.envoy, &file, plan.proxy.workers, levels);
         let started = member::start(command, Who::Envoy, &sink, self.sender.clone(), &self.guard);
         self.envoy = Some(started.map_err(|error| format!("{} cannot be started: {error}", plan.envoy.display()))?);
         Ok(())

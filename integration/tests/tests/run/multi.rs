@@ -154,6 +154,23 @@ fn lines_go_to_files_if_the_run_file_says_so() {
 }
 
 #[test]
+fn an_application_may_have_a_log_level_of_its_own() {
+    let run = Run::new();
+    run.write("", &(script(STAYS) + "  logLevel: debug\n"), &script(STAYS));
+    let weft = run.start();
+    for address in <[String; 2]>::from(both(&weft)) {
+        let call = Call::new(Method::POST, &address, "/v1.0/publish/pubsub/t");
+        call.header("content-type", "application/cloudevents+json").body("no JSON").send().expect(500);
+    }
+    let refused = "[weft] debug pubsub: a CloudEvent was refused";
+    weft.err(&format!("front | {refused}"));
+    weft.signal("TERM");
+    let said = weft.wait().err;
+    assert_eq!(said.matches(refused).count(), 1, "{said}");
+    assert!(!said.contains("[envoy] debug"), "{said}");
+}
+
+#[test]
 fn everything_wrong_with_the_run_file_and_the_resources_is_told_before_anything_starts() {
     let run = Run::new();
     let text = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: m}\nspec:\n  type: state.mongodb\n";
