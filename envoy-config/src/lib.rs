@@ -5,6 +5,7 @@
 pub mod assemble;
 pub mod bootstrap;
 pub mod modules;
+mod pem;
 pub mod problem;
 pub mod redis;
 pub mod resources;

@@ -1,7 +1,10 @@
 //! Redis components: the settings that say how the server is reached become an Envoy cluster; the others stay with the
 //! component.
 
+mod address;
+
 use crate::bootstrap::{Backend, Tls};
+use crate::pem;
 use crate::problem::Problems;
 use crate::resources::{Component, Item, Source};
 use std::collections::BTreeMap;
@@ -130,41 +133,18 @@ impl<'a> Reader<'a> {
             self.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
         }
         let port = of_host.or(port).unwrap_or(DEFAULT_PORT);
-        Some(Backend { cluster: String::new(), host, port, tls, connect_timeout: timeout })
+        Some(Backend { cluster: String::new(), host: host.to_owned(), port, tls, connect_timeout: timeout })
     }
 
-    /// `host`, `host:port` or `[v6]:port`.
-    fn host(&self, item: &Item) -> Option<(String, Option<u16>)> {
-        let text = value(item).trim();
-        if text.contains(',') {
-            self.refuse(item, "names several servers; this release speaks to a single server");
-            return None;
-        }
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, Some(port)),
-            _ => (text, None),
-        };
-        let port = match port.map(str::parse) {
-            None => None,
-            Some(Ok(port)) => Some(port),
-            Some(Err(_)) => {
-                self.refuse(item, &format!("is {text:?}, which is not <host>:<port>"));
-                return None;
-            }
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
-            self.refuse(item, &format!("is {text:?}, which is not <host>:<port>"));
-            return None;
-        }
-        Some((host.to_owned(), port))
+    fn host(&self, item: &'a Item) -> Option<(&'a str, Option<u16>)> {
+        address::parse(value(item).trim()).map_err(|why| self.refuse(item, &why)).ok()
     }
 
     fn port(&self) -> Option<u16> {
         let item = self.item("redisPort")?;
-        let port = value(item).trim().parse().ok();
+        let port = address::number(value(item).trim());
         if port.is_none() {
-            self.refuse(item, "is not the number of a port");
+            self.refuse(item, "is not the number of a port, from 1 to 65535");
         }
         port
     }
@@ -180,13 +160,7 @@ impl<'a> Reader<'a> {
     fn tls(&self) -> Option<Tls> {
         let enabled = self.flag("enableTLS");
         let skip_verify = self.flag("insecureSkipTLSVerify");
-        let (certificate, key) = (self.item("clientCert"), self.item("clientKey"));
-        match (certificate, key) {
-            (Some(one), None) | (None, Some(one)) => self.refuse(one, "needs both clientCert and clientKey"),
-            _ => {}
-        }
-        let identity =
-            certificate.zip(key).map(|(certificate, key)| (value(certificate).to_owned(), value(key).to_owned()));
+        let identity = self.identity();
         if !enabled {
             let idle =
                 ["insecureSkipTLSVerify", "clientCert", "clientKey"].into_iter().filter_map(|name| self.item(name));
@@ -199,6 +173,21 @@ impl<'a> Reader<'a> {
         }
         let authorities = if skip_verify { None } else { self.authorities() };
         Some(Tls { authorities, identity })
+    }
+
+    /// Our own certificate and its key.
+    fn identity(&self) -> Option<(String, String)> {
+        let (certificate, key) = (self.item("clientCert"), self.item("clientKey"));
+        if let (Some(one), None) | (None, Some(one)) = (certificate, key) {
+            self.refuse(one, "needs both clientCert and clientKey");
+        }
+        if let Some(item) = certificate.filter(|item| !pem::is_certificate(value(item))) {
+            self.refuse(item, "is not a certificate in PEM; give the text itself, from -----BEGIN CERTIFICATE-----");
+        }
+        if let Some(item) = key.filter(|item| !pem::is_private_key(value(item))) {
+            self.refuse(item, "is not a private key in PEM; give the text itself, from -----BEGIN PRIVATE KEY-----");
+        }
+        certificate.zip(key).map(|(certificate, key)| (value(certificate).to_owned(), value(key).to_owned()))
     }
 
     fn authorities(&self) -> Option<PathBuf> {

@@ -90,6 +90,21 @@ fn redis_components_have_a_cluster_each_and_share_it_among_applications() {
 }
 
 #[test]
+fn a_component_may_have_any_name_whatever_its_cluster_is_called() {
+    let redis = |name: &str, host: &str| {
+        component(name, "state.redis", &format!(", metadata: [{{name: redisHost, value: {host}}}]"))
+    };
+    let text = redis("'a b'", "one") + &redis("'a/b?%'", "one") + &redis("a_b", "two") + &redis("größe", "one");
+    let assembled = assembled(&text, &["x"]);
+    assert_eq!(assembled.found, [""; 0]);
+    let clusters: Vec<_> =
+        assembled.apps[0].components.iter().map(|it| (it.name.as_str(), it.cluster.as_deref().unwrap())).collect();
+    let wanted =
+        [("a b", "weft_tcp_a_b"), ("a/b?%", "weft_tcp_a_b__"), ("a_b", "weft_tcp_a_b_2"), ("größe", "weft_tcp_gr__e")];
+    assert_eq!(clusters, wanted);
+}
+
+#[test]
 fn the_app_id_stands_where_a_component_asks_for_it() {
     let text = component(
         "p",

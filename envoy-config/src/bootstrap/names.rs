@@ -23,7 +23,9 @@ pub(super) fn itself(id: &str) -> String {
     format!("weft_self_{id}")
 }
 
-/// The cluster of a component's server.
+/// The cluster of a component's server. Its name stands in the path of a route, and a component may be called anything.
 pub(super) fn backend(component: &str) -> String {
-    format!("weft_tcp_{component}")
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let name: String = component.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    format!("weft_tcp_{name}")
 }

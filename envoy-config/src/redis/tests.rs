@@ -47,6 +47,7 @@ fn a_host_may_come_with_and_without_port() {
     assert_eq!(of("name: redisHost, value: '10.0.0.1:8'\nname: redisPort, value: 8"), ("10.0.0.1".to_owned(), 8));
     assert_eq!(of("name: redisHost, value: '[::1]:9'"), ("::1".to_owned(), 9));
     assert_eq!(of("name: redisHost, value: '::1'"), ("::1".to_owned(), 6379));
+    assert_eq!(of("name: redisHost, value: '[::1]'"), ("::1".to_owned(), 6379));
 }
 
 #[test]
@@ -55,7 +56,24 @@ fn a_server_that_is_not_well_described_is_a_problem() {
     let one = |metadata: &str, wanted: &str| {
         assert_eq!(faults(metadata), [format!("r.yaml:7: Component \"s\": metadata {wanted}")])
     };
-    one("name: redisHost, value: 'r:x'", "redisHost is \"r:x\", which is not <host>:<port>");
+    let port = "whose port is none; write <host>:<port> with a number from 1 to 65535";
+    one("name: redisHost, value: 'r:x'", &format!("redisHost is \"r:x\", {port}"));
+    one("name: redisHost, value: 'r:0'", &format!("redisHost is \"r:0\", {port}"));
+    one("name: redisHost, value: 'r 1:6379'", "redisHost is \"r 1:6379\", which is not <host>:<port>");
+    one("name: redisHost, value: 'r/0'", "redisHost is \"r/0\", which is not <host>:<port>");
+    one("name: redisHost, value: '[::1'", "redisHost is \"[::1\", which is not <host>:<port>");
+    one(
+        "name: redisHost, value: 'redis://r:6379'",
+        "redisHost is \"redis://r:6379\", a URL; write <host>:<port>, and enableTLS where TLS is wanted",
+    );
+    one(
+        "name: redisHost, value: 'redis://me:hunter2@r:6379'",
+        "redisHost holds an @: a user and a password stand in redisUsername and redisPassword",
+    );
+    one(
+        "name: redisPort, value: 0\nname: redisHost, value: r",
+        "redisPort is not the number of a port, from 1 to 65535",
+    );
     one("name: redisHost, value: ':1'", "redisHost is \":1\", which is not <host>:<port>");
     one("name: redisHost, value: 'a:1,b:1'", "redisHost names several servers; this release speaks to a single server");
     one(
@@ -75,19 +93,40 @@ fn tls_is_on_only_where_it_is_asked_for() {
     let lax =
         backend("name: redisHost, value: r\nname: enableTLS, value: yes\nname: insecureSkipTLSVerify, value: true");
     assert!(lax.tls.unwrap().authorities.is_none());
-    let known = backend(
-        "name: redisHost, value: r\nname: enableTLS, value: 1\nname: clientCert, value: C\nname: clientKey, value: K",
-    );
-    assert_eq!(known.tls.unwrap().identity, Some(("C".to_owned(), "K".to_owned())));
+    let (certificate, key) = (pem("CERTIFICATE"), pem("PRIVATE KEY"));
+    let known = backend(&format!(
+        "name: redisHost, value: r\nname: enableTLS, value: 1\n\
+         name: clientCert, value: {certificate:?}\nname: clientKey, value: {key:?}",
+    ));
+    assert_eq!(known.tls.unwrap().identity, Some((certificate.clone(), key)));
     assert_eq!(backend("name: redisHost, value: r\nname: enableTLS, value: false").tls, None);
     assert_eq!(
-        faults("name: clientCert, value: C\nname: redisHost, value: r"),
+        faults(&format!("name: clientCert, value: {certificate:?}\nname: redisHost, value: r")),
         [
             "r.yaml:7: Component \"s\": metadata clientCert has no meaning without enableTLS",
             "r.yaml:7: Component \"s\": metadata clientCert needs both clientCert and clientKey",
         ]
     );
     assert_eq!(faults("name: enableTLS, value: maybe\nname: redisHost, value: r").len(), 1);
+}
+
+fn pem(label: &str) -> String {
+    format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n")
+}
+
+#[test]
+fn what_is_no_certificate_and_no_key_is_told_and_never_shown() {
+    let tls = "name: redisHost, value: r\nname: enableTLS, value: true\n";
+    let found = faults(&format!("{tls}name: clientCert, value: /certs/one.pem\nname: clientKey, value: hunter2"));
+    let text =
+        |what: &str, label: &str| format!("is not {what} in PEM; give the text itself, from -----BEGIN {label}-----");
+    assert_eq!(
+        found,
+        [
+            format!("r.yaml:9: Component \"s\": metadata clientCert {}", text("a certificate", "CERTIFICATE")),
+            format!("r.yaml:10: Component \"s\": metadata clientKey {}", text("a private key", "PRIVATE KEY")),
+        ]
+    );
 }
 
 #[test]
