@@ -75,7 +75,7 @@ pub fn read(path: &Path, problems: &Problems) -> Vec<Spec> {
         [document] => {
             let folder = file.parent().unwrap_or(Path::new(""));
             let fields = Fields::of_document(document, "the run file", problems);
-            fields.map(|fields| read_fields(fields, folder, problems)).unwrap_or_default()
+            fields.map(|fields| read_fields(fields, folder)).unwrap_or_default()
         }
         [] => {
             problems.add_if_none(&whole, "the run file is empty");
@@ -89,7 +89,7 @@ pub fn read(path: &Path, problems: &Problems) -> Vec<Spec> {
     }
 }
 
-fn read_fields(mut fields: Fields<'_>, folder: &Path, problems: &Problems) -> Vec<Spec> {
+fn read_fields(mut fields: Fields<'_>, folder: &Path) -> Vec<Spec> {
     if let Some(version) = fields.required("version").filter(|version| version.value != "1") {
         fields.problem(&version.place, "version", &format!("is {:?}; this release reads 1", version.value));
     }
@@ -103,7 +103,7 @@ fn read_fields(mut fields: Fields<'_>, folder: &Path, problems: &Problems) -> Ve
         Some(_) => {}
     }
     let apps: Vec<Spec> =
-        fields.each("apps").into_iter().filter_map(|fields| app::read(fields, folder, &common, problems)).collect();
+        fields.each("apps").into_iter().filter_map(|fields| app::read(fields, folder, &common)).collect();
     fields.finish();
     apps
 }

@@ -76,6 +76,14 @@ fn a_subscription_for_all_passes_an_application_by_that_does_not_listen() {
 }
 
 #[test]
+fn a_missing_or_empty_name_is_told_once() {
+    let text = component("a", "state.in-memory", "").replace("{name: a}", "{name: ''}");
+    assert_eq!(assembled(&text, &["x"]).found, ["r.yaml:4: Component: metadata.name is empty"]);
+    let text = text.replace("{name: ''}", "{namespace: default}");
+    assert_eq!(assembled(&text, &["x"]).found, ["r.yaml:4: Component: metadata.name is missing"]);
+}
+
+#[test]
 fn redis_components_have_a_cluster_each_and_share_it_among_applications() {
     let redis = |name: &str, host: &str| {
         component(name, "state.redis", &format!(", metadata: [{{name: redisHost, value: {host}}}]"))

@@ -3,6 +3,7 @@
 use super::{Head, head, is_for};
 use crate::problem::Place;
 use crate::yaml::{Fields, Text};
+use weft_core::duration::parse_go_duration;
 
 /// A component as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Component {
     pub kind: Text,
     /// Its version.
     pub version: Text,
-    /// Its settings, in the order of the file.
+    /// Its settings, in the order of the file. None is there twice: of several the last one counts, as in daprd.
     pub metadata: Vec<Item>,
     /// Where its name is.
     pub place: Place,
@@ -85,12 +86,36 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Component> {
     let (kind, version) = (spec.required("type"), spec.text("version"));
     // Both say what daprd does while it waits for a component at its start. Weft waits for none.
     spec.flag("ignoreErrors");
-    spec.text("initTimeout");
-    let metadata = spec.each("metadata").into_iter().filter_map(item).collect();
+    if let Some(timeout) = spec.text("initTimeout").filter(|it| !is_timeout(&it.value)) {
+        let why = format!("is {:?}, which is no duration, such as 5s or 1m30s", timeout.value);
+        spec.problem(&timeout.place, "initTimeout", &why);
+    }
+    let metadata = last_of_each(spec.each("metadata").into_iter().filter_map(item).collect(), &spec);
     spec.finish();
+    if name.is_empty() {
+        // Told already.
+        return None;
+    }
     let kind = kind?;
     let version = version.unwrap_or_else(|| Text { value: "v1".to_owned(), place: kind.place.clone() });
     Some(Component { name, kind, version, metadata, place, secret_store, namespace, scopes })
+}
+
+fn is_timeout(text: &str) -> bool {
+    parse_go_duration(text).is_some_and(|nanos| nanos >= 0)
+}
+
+fn last_of_each(items: Vec<Item>, spec: &Fields<'_>) -> Vec<Item> {
+    let mut last: Vec<Item> = Vec::new();
+    for item in items {
+        if let Some(at) = last.iter().position(|known| known.name.eq_ignore_ascii_case(&item.name)) {
+            let first = last.remove(at);
+            let why = format!("{} has no effect: it stands at {} again", first.name, item.place);
+            spec.remark(&first.place, "metadata", &why);
+        }
+        last.push(item);
+    }
+    last
 }
 
 fn item(mut fields: Fields<'_>) -> Option<Item> {

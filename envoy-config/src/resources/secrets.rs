@@ -5,7 +5,7 @@
 
 mod local_file;
 
-use super::component::{Component, Item, Source};
+use super::component::{Component, Source};
 use crate::problem::Problems;
 use crate::yaml::Text;
 use local_file::LocalFile;
@@ -25,25 +25,18 @@ enum Store {
 /// Puts values in place of references, and takes the secret stores away.
 pub(super) fn resolve(components: &mut Vec<Component>, environment: Environment<'_>, problems: &Problems) {
     let is_store = |component: &Component| component.kind.value.starts_with("secretstores.");
-    for component in components.iter_mut() {
-        for item in &mut component.metadata {
-            resolve_environment(item, environment, problems);
-        }
+    let (mut declared, mut others): (Vec<_>, Vec<_>) = std::mem::take(components).into_iter().partition(is_store);
+    let mut resolver = Resolver { stores: BTreeMap::new(), environment, problems };
+    for component in &mut declared {
+        resolver.component(component);
     }
-    let (declared, mut others): (Vec<_>, Vec<_>) = std::mem::take(components).into_iter().partition(is_store);
-    let mut stores = BTreeMap::new();
     for component in &declared {
-        if let Some(store) = open(component, problems) {
-            stores.insert(component.name.as_str(), store);
-        }
+        resolver.stores.extend(open(component, problems).map(|store| (component.name.clone(), store)));
     }
     let mut used = BTreeSet::new();
     for component in &mut others {
-        let store = component.secret_store.clone();
-        for item in &mut component.metadata {
-            resolve_secret(item, store.as_ref(), &stores, environment, problems);
-        }
-        used.extend(store.map(|store| store.value));
+        resolver.component(component);
+        used.extend(component.secret_store.as_ref().map(|store| store.value.clone()));
     }
     for component in declared.iter().filter(|store| !used.contains(&store.name)) {
         let why = "serves no component; the secrets API is not supported by this release";
@@ -52,46 +45,55 @@ pub(super) fn resolve(components: &mut Vec<Component>, environment: Environment<
     *components = others;
 }
 
-fn resolve_environment(item: &mut Item, environment: Environment<'_>, problems: &Problems) {
-    let Source::Environment(variable) = &item.value else { return };
-    let value = environment(variable);
-    if value.is_none() {
-        problems.add(&item.place, format!("metadata {}: there is no environment variable {variable}", item.name));
-    }
-    item.value = Source::Plain(value.unwrap_or_default());
+/// Knows where values are.
+struct Resolver<'a> {
+    stores: BTreeMap<String, Store>,
+    environment: Environment<'a>,
+    problems: &'a Problems,
 }
 
-fn resolve_secret(
-    item: &mut Item,
-    store: Option<&Text>,
-    stores: &BTreeMap<&str, Store>,
-    environment: Environment<'_>,
-    problems: &Problems,
-) {
-    let Source::Secret { name, key } = &item.value else { return };
-    let found = match store {
-        None => Err("auth.secretStore has to name the secret store".to_owned()),
-        Some(store) => match stores.get(store.value.as_str()) {
-            Some(Store::Environment { prefix }) => of_environment(prefix, name, key, environment),
-            Some(Store::File(file)) => file.value(name, key),
-            None => Err(format!(
-                "auth.secretStore {:?} is no {ENVIRONMENT} and no {FILE} among the components",
-                store.value
-            )),
-        },
-    };
-    if let Err(why) = &found {
-        problems.add(&item.place, format!("metadata {}: {why}", item.name));
+impl Resolver<'_> {
+    fn component(&self, component: &mut Component) {
+        let subject = component.subject();
+        for item in &mut component.metadata {
+            let found = self.value(&item.value, component.secret_store.as_ref());
+            let value = found.unwrap_or_else(|why| {
+                self.problems.add(&item.place, format!("{subject}: metadata {}: {why}", item.name));
+                String::new()
+            });
+            item.value = Source::Plain(value);
+        }
     }
-    item.value = Source::Plain(found.unwrap_or_default());
+
+    /// The value itself. `store`: the secret store that the resource names.
+    fn value(&self, source: &Source, store: Option<&Text>) -> Result<String, String> {
+        match source {
+            Source::Plain(value) => Ok(value.clone()),
+            Source::Environment(variable) => of_variable(variable, self.environment),
+            Source::Secret { name, key } => {
+                let store = store.ok_or("auth.secretStore has to name the secret store")?;
+                match self.stores.get(&store.value) {
+                    Some(Store::Environment { prefix }) => of_environment(prefix, name, key, self.environment),
+                    Some(Store::File(file)) => file.value(name, key),
+                    None => Err(format!(
+                        "auth.secretStore {:?} is no {ENVIRONMENT} and no {FILE} among the components",
+                        store.value
+                    )),
+                }
+            }
+        }
+    }
+}
+
+fn of_variable(variable: &str, environment: Environment<'_>) -> Result<String, String> {
+    environment(variable).ok_or_else(|| format!("there is no environment variable {variable}"))
 }
 
 fn of_environment(prefix: &str, name: &str, key: &str, environment: Environment<'_>) -> Result<String, String> {
     if name != key {
         return Err(format!("a secret of {ENVIRONMENT} has one key, {name:?}, not {key:?}"));
     }
-    let variable = format!("{prefix}{name}");
-    environment(&variable).ok_or_else(|| format!("there is no environment variable {variable}"))
+    of_variable(&format!("{prefix}{name}"), environment)
 }
 
 fn open(component: &Component, problems: &Problems) -> Option<Store> {

@@ -68,6 +68,35 @@ scopes: [a, b]
 }
 
 #[test]
+fn of_settings_of_one_name_the_last_counts_and_the_others_are_remarked() {
+    let text = component(
+        "spec:
+  type: state.redis
+  metadata:
+  - {name: redisHost, value: one}
+  - {name: redisDB, value: 1}
+  - {name: REDISHOST, value: two}
+",
+    );
+    let problems = Problems::default();
+    let resources = read_text(&text, &problems);
+    assert_eq!(values(&resources), [("redisDB", "1"), ("REDISHOST", "two")]);
+    let remarks: Vec<String> = problems.remarks().iter().map(Problem::to_string).collect();
+    let why = "has no effect: it stands at r.yaml:9 again";
+    assert_eq!(remarks, [format!("r.yaml:7: Component \"store\": spec.metadata redisHost {why}")]);
+}
+
+#[test]
+fn a_timeout_has_to_be_a_duration() {
+    let timeout = |text: &str| faults(&component(&format!("spec: {{type: state.in-memory, initTimeout: {text}}}\n")));
+    assert_eq!((timeout("1m30s"), timeout("0")), (Vec::new(), Vec::new()));
+    for wrong in ["soon", "5", "-5s"] {
+        let why = format!("spec.initTimeout is {wrong:?}, which is no duration, such as 5s or 1m30s");
+        assert_eq!(timeout(wrong), [format!("r.yaml:4: Component \"store\": {why}")]);
+    }
+}
+
+#[test]
 fn a_resource_of_another_namespace_is_not_seen() {
     let text = component("spec: {type: state.in-memory}\n").replace("{name: store}", "{name: store, namespace: shop}");
     let component = read(&text).0.components.remove(0);
@@ -240,9 +269,9 @@ fn secrets_come_from_a_file_flat_or_with_keys() {
     let dots = store("  - {name: nestedSeparator, value: .}\n");
     assert_eq!(values(&read(&(user("redis.password", "redis.password") + &dots)).0), [("x", "deep")]);
     let why = faults(&(user("other", "other") + &flat)).remove(0);
-    assert_eq!(why, "r.yaml:7: metadata x: there is no secret \"other\"");
+    assert_eq!(why, "r.yaml:7: Component \"store\": metadata x: there is no secret \"other\"");
     let why = faults(&(user("redis", "user") + &nested)).remove(0);
-    assert_eq!(why, "r.yaml:7: metadata x: the secret \"redis\" has no key \"user\"");
+    assert_eq!(why, "r.yaml:7: Component \"store\": metadata x: the secret \"redis\" has no key \"user\"");
 }
 
 #[test]
@@ -255,22 +284,30 @@ fn a_secret_that_cannot_be_had_is_told_and_never_shown() {
     assert_eq!(
         faults(&user("")),
         [
-            "r.yaml:7: metadata x: auth.secretStore has to name the secret store",
-            "r.yaml:8: metadata y: there is no environment variable NONE"
+            "r.yaml:7: Component \"store\": metadata x: auth.secretStore has to name the secret store",
+            "r.yaml:8: Component \"store\": metadata y: there is no environment variable NONE"
         ]
     );
     assert_eq!(
         faults(&user("auth: {secretStore: kubernetes}\n"))[0],
-        "r.yaml:7: metadata x: auth.secretStore \"kubernetes\" is no secretstores.local.env and no \
+        "r.yaml:7: Component \"store\": metadata x: auth.secretStore \"kubernetes\" is no secretstores.local.env and no \
          secretstores.local.file among the components"
     );
     assert_eq!(
         faults(&(user("auth: {secretStore: env}\n") + ENVIRONMENT_STORE))[0],
-        "r.yaml:7: metadata x: there is no environment variable NONE"
+        "r.yaml:7: Component \"store\": metadata x: there is no environment variable NONE"
     );
     let (resources, _) =
         read(&component("spec: {type: state.redis, metadata: [{name: redisPassword, value: hunter2}]}\n"));
     assert!(!format!("{resources:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_secret_store_that_needs_a_secret_itself_is_told() {
+    let store = "spec:\n  type: secretstores.local.env\n  metadata:\n  - {name: prefix, secretKeyRef: {name: P}}\n";
+    let text = component(store) + "---\n" + &component("spec: {type: state.in-memory}\nauth: {secretStore: store}\n");
+    let why = "metadata prefix: auth.secretStore has to name the secret store";
+    assert_eq!(faults(&text), [format!("r.yaml:7: Component \"store\": {why}")]);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::value::{Given, LogLevelName, body_size};
 use super::{Common, Destination, Spec};
-use crate::problem::Problems;
 use crate::yaml::{Fields, Text, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,7 +55,7 @@ pub(super) fn common(mut fields: Fields<'_>, folder: &Path) -> Common {
 }
 
 /// Reads one of `apps`. `folder` is the run file's.
-pub(super) fn read(mut fields: Fields<'_>, folder: &Path, common: &Common, problems: &Problems) -> Option<Spec> {
+pub(super) fn read(mut fields: Fields<'_>, folder: &Path, common: &Common) -> Option<Spec> {
     let id = fields.required_if_there("appID");
     if let Some(id) = &id {
         fields.set_subject(format!("the application {:?}", id.value));
@@ -90,7 +89,7 @@ pub(super) fn read(mut fields: Fields<'_>, folder: &Path, common: &Common, probl
         id,
         folder: app_folder,
     };
-    refuse(&mut fields, problems);
+    refuse(&mut fields);
     fields.finish();
     Some(spec).filter(|spec| !spec.id.value.is_empty())
 }
@@ -190,7 +189,7 @@ fn destination(fields: &mut Fields<'_>, name: &'static str) -> Option<Destinatio
     }
 }
 
-fn refuse(fields: &mut Fields<'_>, problems: &Problems) {
+fn refuse(fields: &mut Fields<'_>) {
     if let Some(protocol) = fields.text("appProtocol").filter(|it| !it.value.eq_ignore_ascii_case("http")) {
         let why = format!("is {:?}; this release calls applications by http", protocol.value);
         fields.problem(&protocol.place, "appProtocol", &why);
@@ -200,7 +199,7 @@ fn refuse(fields: &mut Fields<'_>, problems: &Problems) {
     }
     for (name, why) in NO_EFFECT {
         if let Some(place) = fields.place_of(name) {
-            problems.remark(&place, format!("{}: {name} has no effect: {why}", fields.subject()));
+            fields.remark(&place, name, &format!("has no effect: {why}"));
         }
     }
 }

@@ -144,7 +144,8 @@ fn what_has_no_effect_is_remarked() {
     let text = "version: 1\napps:\n- appID: a\n  appDirPath: shop\n  metricsPort: 9090\n";
     let (_, found, remarks) = read_in(folder.path(), text);
     assert_eq!(found, [""; 0]);
-    let wanted = "run.yaml:5: the application \"a\": metricsPort has no effect: Envoy's statistics are at --admin-port";
+    let wanted =
+        "run.yaml:5: the application \"a\": apps[0].metricsPort has no effect: Envoy's statistics are at --admin-port";
     assert_eq!(remarks, [wanted]);
 }
 

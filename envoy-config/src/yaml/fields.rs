@@ -69,6 +69,11 @@ impl<'a> Fields<'a> {
         self.problems.add(place, format!("{}: {}{name} {why}", self.subject, self.path));
     }
 
+    /// Adds a remark about one member.
+    pub fn remark(&self, place: &Place, name: &str, why: &str) {
+        self.problems.remark(place, format!("{}: {}{name} {why}", self.subject, self.path));
+    }
+
     /// A member, unless it is absent or null.
     pub fn node(&mut self, name: &'static str) -> Option<&'a Node> {
         if !self.read.contains(&name) {

@@ -2,7 +2,7 @@
 
 /// Reads a Go duration as nanoseconds; it may be negative. `None` for anything else, and for more than 292 years.
 #[inline(never)]
-pub(crate) fn parse_go_duration(text: &str) -> Option<i64> {
+pub fn parse_go_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
         b'+' => (false, text.get(1..)?),
