@@ -39,6 +39,8 @@ const REFUSED: &[(&str, Option<&str>, &str)] = &[
     ("createService", Some("false"), "it is for Kubernetes"),
 ];
 
+const MAX_REQUEST: &str = "daprHTTPMaxRequestSize";
+
 /// Reads `common`.
 pub(super) fn common(mut fields: Fields<'_>, folder: &Path) -> Common {
     let (app_log, filter_log) = destinations(&mut fields);
@@ -160,16 +162,21 @@ fn log_level(fields: &mut Fields<'_>) -> Option<LogLevel> {
     fields.parsed::<LogLevelName>("logLevel", "debug, info, warn or error").map(|name| name.0)
 }
 
+/// The two forms of one setting, of which daprd's older one counts in MiB.
 fn max_body(fields: &mut Fields<'_>) -> Option<u32> {
-    let mega =
-        fields.parsed::<u16>("daprHTTPMaxRequestSize", "a number of MiB below 4096").map(|mega| format!("{mega}Mi"));
-    let text = fields.text("daprMaxBodySize");
-    let place = text.as_ref().map_or_else(|| fields.place(), |text| text.place.clone());
-    let size = body_size(&mega.or(text.map(|text| text.value))?);
-    if let Err(why) = &size {
-        fields.problem(&place, "daprMaxBodySize", &format!("is no size: {why}"));
+    let (mega, text) = (fields.text(MAX_REQUEST), fields.text("daprMaxBodySize"));
+    if let (Some(mega), Some(_)) = (&mega, &text) {
+        fields.problem(&mega.place, MAX_REQUEST, "stands beside daprMaxBodySize; keep one");
     }
-    size.ok()
+    let (name, place, size) = match (mega, text) {
+        (Some(mega), _) => {
+            let size = mega.value.parse::<u16>().ok().and_then(|number| body_size(&format!("{number}Mi")).ok());
+            (MAX_REQUEST, mega.place, size.ok_or("write a number of MiB from 1 to 4095".to_owned()))
+        }
+        (None, Some(text)) => ("daprMaxBodySize", text.place, body_size(&text.value)),
+        (None, None) => return None,
+    };
+    size.map_err(|why| fields.problem(&place, name, &format!("is no size: {why}"))).ok()
 }
 
 fn destinations(fields: &mut Fields<'_>) -> (Option<Destination>, Option<Destination>) {

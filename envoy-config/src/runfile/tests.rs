@@ -139,6 +139,21 @@ apps:
 }
 
 #[test]
+fn the_largest_body_may_be_given_in_either_form_but_not_in_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = |settings: &str| format!("version: 1\napps:\n- appDirPath: shop\n{settings}");
+    let (specs, found, _) = read_in(folder.path(), &app("  daprHTTPMaxRequestSize: 16\n"));
+    assert_eq!((specs[0].max_body, found), (Some(16 << 20), Vec::new()));
+    let name = "the run file: apps[0].daprHTTPMaxRequestSize";
+    for wrong in ["0", "4096", "16Mi", "-1", "65536"] {
+        let why = format!("run.yaml:4: {name} is no size: write a number of MiB from 1 to 4095");
+        assert_eq!(faults(&app(&format!("  daprHTTPMaxRequestSize: {wrong}\n"))), [why]);
+    }
+    let both = faults(&app("  daprHTTPMaxRequestSize: 16\n  daprMaxBodySize: 8Mi\n"));
+    assert_eq!(both, [format!("run.yaml:4: {name} stands beside daprMaxBodySize; keep one")]);
+}
+
+#[test]
 fn what_has_no_effect_is_remarked() {
     let folder = tempfile::tempdir().unwrap();
     let text = "version: 1\napps:\n- appID: a\n  appDirPath: shop\n  metricsPort: 9090\n";
