@@ -14,6 +14,7 @@ const WRONG_PASSWORD: &str = "wrong-secret";
 fn guarded(workers: u32) -> Builder {
     let users = [
         format!("weft on >{USER_PASSWORD} ~orders||* +@all"),
+        format!("writer on >{USER_PASSWORD} ~* +@all -del -expire"),
         format!("reader on >{USER_PASSWORD} ~* +@read +@connection"),
     ];
     let redis = Redis::with(RedisOptions {
@@ -34,6 +35,25 @@ fn keeps_secrets(mesh: &Mesh) {
     for secret in [PASSWORD, USER_PASSWORD, WRONG_PASSWORD] {
         assert!(!log.contains(secret), "a password stands in the log:\n{log}");
     }
+}
+
+#[test]
+fn a_user_who_may_not_run_every_command_of_a_transaction_changes_nothing() {
+    let user = json!({"redisUsername": "writer", "redisPassword": USER_PASSWORD});
+    let mesh = guarded(1).redis_component("by-writer", "state.redis", user).start();
+    let store = store(&mesh, "by-writer");
+    let (first, last) = (unique("first"), unique("last"));
+    let upsert = json!({"operation": "upsert", "request": {"key": first, "value": 1}});
+    let lasting = json!({"operation": "upsert", "request": {"key": last, "value": 1, "metadata": {"ttlInSeconds": "9"}}});
+    for (command, denied) in
+        [("DEL", json!({"operation": "delete", "request": {"key": last}})), ("EXPIRE", lasting)]
+    {
+        let body = dapr::error(&store.transact(&json!([upsert, denied])), 500, "ERR_STATE_TRANSACTION");
+        assert!(body["message"].as_str().unwrap().contains(command), "{body}");
+        assert_eq!(store.value(&first), None);
+    }
+    dapr::no_content(&store.transact(&json!([upsert])));
+    keeps_secrets(&mesh);
 }
 
 #[test]

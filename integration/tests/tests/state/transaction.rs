@@ -83,6 +83,24 @@ fn an_etag_is_held_against_the_value_that_the_operation_meets() {
 }
 
 #[test]
+fn a_foreign_version_that_cannot_be_counted_up_changes_nothing() {
+    on_redis(|store| {
+        for version in ["9223372036854775807", "99999999999999999999", "1000000000000000", "007", "seven", "1.5"] {
+            let (first, foreign) = (unique("first"), unique("foreign"));
+            let full = format!("orders||{foreign}");
+            store.mesh.redis().client().run::<u64>(&["HSET", &full, "data", "\"old\"", "version", version]);
+            let operations = json!([upsert(&first, "new"), delete(&unique("gone")), upsert(&foreign, "new")]);
+            let body = dapr::error(&store.transact(&operations), 500, "ERR_STATE_TRANSACTION");
+            assert!(body["message"].as_str().unwrap().contains(&full), "{body}");
+            assert_eq!(store.value(&first), None, "{version}");
+            assert_eq!((store.value(&foreign).as_deref(), store.etag(&foreign).as_str()), (Some("\"old\""), version));
+            dapr::no_content(&store.transact(&json!([delete(&foreign), upsert(&foreign, "new")])));
+            assert_eq!(store.etag(&foreign), "1");
+        }
+    });
+}
+
+#[test]
 fn a_transaction_may_be_large() {
     on_each_store(|store| {
         let prefix = unique("large");

@@ -49,8 +49,17 @@ return 1",
 /// `D`, etag or `0`. Gives 0 if all were done, else the number of the first that does not fit, and nothing is done.
 ///
 /// First all are tried on a picture of the versions, so that one key may occur several times; then all are done.
+/// Redis takes nothing back when a script fails, so whatever could fail in a write is looked at before the first:
+/// that a version can be counted up (15 digits are far from where Redis and Lua stop counting) and, from Redis 7 on,
+/// that the user may run the command on that key. A full memory and a replica refuse the first write already.
 pub(super) const TRANSACT: Script = Script {
     text: "local now,a={},1
+local may=redis.acl_check_cmd
+local function denied(k,...)
+for _,c in ipairs({...}) do
+if may and not may(c,k) then return redis.error_reply('NOPERM this user may not run '..c..' on '..k) end
+end
+end
 for i,k in ipairs(KEYS) do
 local c=now[k]
 if not c then
@@ -69,12 +78,19 @@ end
 local e=ARGV[a+1]
 if ARGV[a]=='S' then
 if c.v and c.v~=e and (c.m or e~='0') then return i end
-if c.v and not string.match(c.v,'^-?%d+$') then return redis.error_reply('ERR the version of '..k..' is no number') end
+if c.v and (#c.v>15 or c.v~='0' and not string.match(c.v,'^-?[1-9]%d*$')) then
+return redis.error_reply('ERR the version of '..k..' is no integer that can be counted up')
+end
+local t=tonumber(ARGV[a+4])
+local d=denied(k,'HINCRBY','HSET',c.wrong and 'DEL' or 'HSET',t and (t>0 and 'EXPIRE' or 'PERSIST'))
+if d then return d end
 c.v=string.format('%.0f',(tonumber(c.v or 0) or 0)+1)
 if ARGV[a+3]=='0' then c.m='0' end
 a=a+5
 else
 if c.v and c.v~=e and e~='0' then return i end
+local d=denied(k,'DEL')
+if d then return d end
 c.v=false
 c.m=false
 a=a+2
@@ -99,7 +115,7 @@ a=a+2
 end
 end
 return 0",
-    sha: "39c086ea6d73fd8d2cd3660dcef3da1284d9afd9",
+    sha: "97f65b0ac4089a54cc719759148fba33871e809b",
 };
 
 /// How a script is named in a command.
