@@ -31,6 +31,11 @@ pub enum Decoded<R> {
         /// Asking again is useless before this many bytes are there, counted from the front.
         needed: usize,
     },
+    /// Bytes of a reply that is not kept; the codec knows where in it the next ones stand.
+    Skipped {
+        /// How many bytes of the front it were, at least one.
+        used: usize,
+    },
 }
 
 /// A protocol in which replies come in the order of the commands.
@@ -42,7 +47,8 @@ pub trait Codec: 'static {
     /// # Errors
     /// A text that says why these bytes are not the protocol; the connection is given up.
     fn decode(&self, bytes: &[u8]) -> Result<Decoded<Self::Reply>, String>;
-    /// Commands that go out first on every new connection: authentication, choice of database.
+    /// A new connection begins, with the first byte of a reply. Gives the commands that go out first on it:
+    /// authentication, choice of database.
     fn greeting(&self) -> Vec<Vec<u8>>;
     /// Judges the reply to one command of the greeting.
     ///

@@ -44,10 +44,9 @@ fn a_user_who_may_not_run_every_command_of_a_transaction_changes_nothing() {
     let store = store(&mesh, "by-writer");
     let (first, last) = (unique("first"), unique("last"));
     let upsert = json!({"operation": "upsert", "request": {"key": first, "value": 1}});
-    let lasting = json!({"operation": "upsert", "request": {"key": last, "value": 1, "metadata": {"ttlInSeconds": "9"}}});
-    for (command, denied) in
-        [("DEL", json!({"operation": "delete", "request": {"key": last}})), ("EXPIRE", lasting)]
-    {
+    let lasting =
+        json!({"operation": "upsert", "request": {"key": last, "value": 1, "metadata": {"ttlInSeconds": "9"}}});
+    for (command, denied) in [("DEL", json!({"operation": "delete", "request": {"key": last}})), ("EXPIRE", lasting)] {
         let body = dapr::error(&store.transact(&json!([upsert, denied])), 500, "ERR_STATE_TRANSACTION");
         assert!(body["message"].as_str().unwrap().contains(command), "{body}");
         assert_eq!(store.value(&first), None);

@@ -1,6 +1,6 @@
 //! How much a request, a value and a store may hold.
 
-use super::{Store, on_each_store};
+use super::{Store, on_each_store, on_redis};
 use serde_json::json;
 use weft_tests::client::{Answer, Call};
 use weft_tests::dapr::{self, unique};
@@ -92,6 +92,26 @@ fn more_values_than_one_answer_may_hold_are_refused_with_the_remedy() {
         let body = dapr::error(&store.bulk(&keys(12)), 500, "ERR_STATE_BULK_GET");
         assert!(body["message"].as_str().unwrap().contains("fewer keys"), "{body}");
         dapr::no_content(&store.delete(&key));
+    });
+}
+
+#[test]
+fn a_foreign_value_that_is_too_large_is_refused_and_nobody_else_notices() {
+    on_redis(|store| {
+        let (large, key) = (unique("foreign"), unique("beside"));
+        let write = "redis.call('HSET',KEYS[1],'data',string.rep('x',65*1024*1024),'version','1')";
+        store.put(&key, &json!(1));
+        let mut redis = store.mesh.redis().client();
+        redis.run::<()>(&["EVAL", write, "1", &format!("orders||{large}")]);
+        let closed = || store.mesh.envoy.admin().stat("wasmcustom.weft.link.closed");
+        let before = closed();
+        let body = dapr::error(&store.get(&large), 500, "ERR_STATE_GET");
+        assert!(body["message"].as_str().unwrap().contains("67108864 bytes"), "{body}");
+        let entries = store.bulk(&json!({"keys": [key, large, key]})).expect(200).json();
+        assert_eq!((&entries[0]["data"], &entries[2]["data"]), (&json!(1), &json!(1)));
+        assert!(entries[1]["error"].as_str().unwrap().contains("67108864 bytes"), "{entries}");
+        assert_eq!(closed(), before, "the connection lives on");
+        dapr::no_content(&store.delete(&large));
     });
 }
 

@@ -232,5 +232,6 @@ fn encode(out: &mut Vec<u8>, reply: &Reply) {
             out.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
             items.iter().for_each(|item| encode(out, item));
         }
+        Reply::TooLarge => panic!("a model answers with the reply itself"),
     }
 }

@@ -6,8 +6,9 @@ mod scan;
 use super::Command;
 use super::settings::Login;
 use crate::runtime::link::{Codec, Decoded};
+use std::cell::RefCell;
 
-/// The largest reply, in bytes, that is accepted.
+/// The largest reply, in bytes, that is kept.
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 /// How deep arrays may lie in arrays. A stream read needs four.
 const MAX_DEPTH: usize = 8;
@@ -27,6 +28,8 @@ pub(crate) enum Reply {
     Nil,
     /// Several replies in one.
     Array(Vec<Reply>),
+    /// More bytes than are kept. The command was done.
+    TooLarge,
 }
 
 impl Reply {
@@ -44,6 +47,7 @@ impl Reply {
             Self::Bulk(_) => "Redis answered with an unexpected string".to_owned(),
             Self::Nil => "Redis answered with an unexpected nil".to_owned(),
             Self::Array(_) => "Redis answered with an unexpected array".to_owned(),
+            Self::TooLarge => format!("Redis answered with more than {MAX_REPLY} bytes"),
         }
     }
 }
@@ -51,11 +55,24 @@ impl Reply {
 /// The protocol as a [`Codec`]: decodes replies and logs in on every new connection.
 pub(crate) struct Resp {
     login: Login,
+    /// Where in a reply that is too large the next bytes stand.
+    skip: RefCell<Option<scan::Skip>>,
 }
 
 impl Resp {
     pub(crate) fn new(login: Login) -> Self {
-        Self { login }
+        Self { login, skip: RefCell::default() }
+    }
+
+    /// Walks on through a reply that is too large.
+    #[inline(never)]
+    fn skip(&self, mut skip: scan::Skip, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
+        let (used, ended) = skip.over(bytes)?;
+        if ended {
+            return Ok(Decoded::Whole { reply: Reply::TooLarge, used });
+        }
+        self.skip.replace(Some(skip));
+        Ok(if used == 0 { Decoded::Partial { needed: bytes.len() + 1 } } else { Decoded::Skipped { used } })
     }
 }
 
@@ -64,8 +81,12 @@ impl Codec for Resp {
 
     #[inline(never)]
     fn decode(&self, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
+        if let Some(skip) = self.skip.take() {
+            return self.skip(skip, bytes);
+        }
         let used = match scan::scan(bytes)? {
             scan::Scan::Whole(used) => used,
+            scan::Scan::TooLarge => return self.skip(scan::Skip::default(), bytes),
             scan::Scan::Partial { needed } => return Ok(Decoded::Partial { needed }),
         };
         let (reply, _) = build::build(bytes, 0)?;
@@ -73,6 +94,7 @@ impl Codec for Resp {
     }
 
     fn greeting(&self) -> Vec<Vec<u8>> {
+        self.skip.replace(None);
         let mut commands = Vec::new();
         if let Some(password) = &self.login.password {
             let name = Command::new(2 + usize::from(self.login.username.is_some()), 64).arg(b"AUTH");

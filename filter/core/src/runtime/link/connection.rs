@@ -274,17 +274,21 @@ impl<C: Codec> Connection<C> {
     /// Decodes one reply, if it is there.
     fn next_reply(&self) -> Option<C::Reply> {
         let mut inner = self.inner.borrow_mut();
-        let why = match self.codec.decode(inner.received.ready()?) {
-            Ok(Decoded::Whole { reply, used }) => {
-                inner.received.used += used;
-                inner.received.needed = 0;
-                return Some(reply);
+        let why = loop {
+            let (reply, used) = match self.codec.decode(inner.received.ready()?) {
+                Ok(Decoded::Whole { reply, used }) => (Some(reply), used),
+                Ok(Decoded::Skipped { used }) => (None, used),
+                Ok(Decoded::Partial { needed }) => {
+                    inner.received.needed = needed;
+                    return None;
+                }
+                Err(why) => break why,
+            };
+            inner.received.used += used;
+            inner.received.needed = 0;
+            if reply.is_some() {
+                return reply;
             }
-            Ok(Decoded::Partial { needed }) => {
-                inner.received.needed = needed;
-                return None;
-            }
-            Err(why) => why,
         };
         drop(inner);
         self.lost(&format!("bytes that are not the protocol: {why}"), Duration::ZERO);

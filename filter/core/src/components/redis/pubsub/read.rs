@@ -68,12 +68,12 @@ impl Pump {
     fn heard(self: &Rc<Self>, plan: &Plan, answer: Result<Reply, LinkError>) -> Option<Duration> {
         let outcome = match answer {
             Ok(Reply::Error(text)) => self.refused(&plan.topics, &text),
-            Ok(reply) => self.take_streams(&plan.topics, reply),
-            Err(LinkError::NotSent { .. }) => Outcome::Nothing,
-            Err(LinkError::OutcomeUnknown { .. }) => {
+            Err(LinkError::OutcomeUnknown { .. }) | Ok(Reply::TooLarge) => {
                 plan.topics.iter().for_each(|topic| self.reply_lost(topic));
                 Outcome::Nothing
             }
+            Ok(reply) => self.take_streams(&plan.topics, reply),
+            Err(LinkError::NotSent { .. }) => Outcome::Nothing,
         };
         match outcome {
             Outcome::Nothing if !plan.all => Some(plan.idle.min(SHORT_REST)),

@@ -113,6 +113,16 @@ fn recovered(pump: &Rc<Pump>, topic: &Rc<Topic>, count: usize, answer: Answer) -
             failed(pump, topic, &text);
             return false;
         }
+        // Fewer at once may have room. One event that has none stays pending, and holds up its topic: it is told for as
+        // long as it is there.
+        Ok(Reply::TooLarge) if count > 1 => {
+            pump.reply_lost(topic);
+            return true;
+        }
+        Ok(Reply::TooLarge) => {
+            failed(pump, topic, &Reply::TooLarge.unexpected());
+            return false;
+        }
         Ok(reply) => reply,
         Err(_) => {
             pump.reply_lost(topic);
@@ -167,6 +177,7 @@ fn claimed(pump: &Rc<Pump>, topic: &Rc<Topic>, answer: Answer) {
                 pump.take(topic, entries::entries(list));
             }
         }
+        Ok(Reply::TooLarge) => pump.reply_lost(topic),
         Ok(other) => {
             topic.claim_at.set(next);
             failed(pump, topic, &other.unexpected());

@@ -1,7 +1,7 @@
 //! Where a reply ends, before it is decoded: bounds its size and depth, and tells how many bytes are missing.
 //!
 //! A value of several MiB comes in hundreds of pieces; without the number of missing bytes each piece would
-//! be decoded in vain.
+//! be decoded in vain. A reply above the bound is walked through without being kept.
 
 use super::{MAX_DEPTH, MAX_REPLY};
 
@@ -17,12 +17,14 @@ pub(super) enum Scan {
     Whole(usize),
     /// The beginning of a reply that has at least that many bytes.
     Partial { needed: usize },
+    /// The beginning of a reply that is larger than what is kept.
+    TooLarge,
 }
 
 /// Finds the end of the first reply.
 ///
 /// # Errors
-/// Says what is not RESP2 or above the bounds.
+/// Says what is not RESP2 or nested too deep.
 #[inline(never)]
 pub(super) fn scan(bytes: &[u8]) -> Result<Scan, String> {
     let mut open = Open::default();
@@ -30,7 +32,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, String> {
     loop {
         let (element, after) = match read_element(bytes, at)? {
             Some(found) => found,
-            None => return partial(bytes.len() + 1 + open.least_bytes_after()),
+            None => return Ok(partial(bytes.len() + 1 + open.least_bytes_after())),
         };
         at = after;
         match element {
@@ -38,31 +40,78 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, String> {
             Element::Bytes(count) => {
                 at = at.saturating_add(count).saturating_add(2);
                 if at > bytes.len() {
-                    return partial(at.saturating_add(open.least_bytes_after()));
+                    return Ok(partial(at.saturating_add(open.least_bytes_after())));
                 }
             }
             Element::Array(count) => {
                 open.enter(count)?;
+                if open.least_bytes() > MAX_REPLY {
+                    return Ok(Scan::TooLarge);
+                }
                 if count > 0 {
                     continue;
                 }
             }
         }
         if open.leave() {
-            return if at > MAX_REPLY { Err(too_large()) } else { Ok(Scan::Whole(at)) };
+            return Ok(if at > MAX_REPLY { Scan::TooLarge } else { Scan::Whole(at) });
         }
     }
 }
 
-fn partial(needed: usize) -> Result<Scan, String> {
-    if needed > MAX_REPLY {
-        return Err(too_large());
-    }
-    Ok(Scan::Partial { needed })
+fn partial(needed: usize) -> Scan {
+    if needed > MAX_REPLY { Scan::TooLarge } else { Scan::Partial { needed } }
 }
 
-fn too_large() -> String {
-    format!("a reply of more than {MAX_REPLY} bytes")
+/// A place within a reply that is not kept.
+#[derive(Default)]
+pub(super) struct Skip {
+    open: Open,
+    /// Bytes of a string that are still to come, with its line end.
+    missing: usize,
+}
+
+impl Skip {
+    /// Goes on through `bytes`: how many of them belong to the reply, and whether it ends there. A line that is not
+    /// whole yet counts as none.
+    ///
+    /// # Errors
+    /// Says what is not RESP2 or nested too deep.
+    #[inline(never)]
+    pub(super) fn over(&mut self, bytes: &[u8]) -> Result<(usize, bool), String> {
+        let mut at = 0;
+        loop {
+            if self.missing > 0 {
+                let some = self.missing.min(bytes.len() - at);
+                at += some;
+                self.missing -= some;
+                if self.missing > 0 {
+                    return Ok((at, false));
+                }
+            } else {
+                let Some((element, after)) = read_element(bytes, at)? else {
+                    return Ok((at, false));
+                };
+                at = after;
+                match element {
+                    Element::Line(..) | Element::Nil => {}
+                    Element::Bytes(count) => {
+                        self.missing = count.saturating_add(2);
+                        continue;
+                    }
+                    Element::Array(count) => {
+                        self.open.enter(count)?;
+                        if count > 0 {
+                            continue;
+                        }
+                    }
+                }
+            }
+            if self.open.leave() {
+                return Ok((at, true));
+            }
+        }
+    }
 }
 
 /// The arrays that have begun and not ended: how many elements each still lacks.
@@ -82,9 +131,6 @@ impl Open {
         };
         *slot = count;
         self.depth += 1;
-        if self.least_bytes() > MAX_REPLY {
-            return Err(too_large());
-        }
         Ok(())
     }
 
@@ -166,9 +212,5 @@ fn count(text: &[u8]) -> Result<Option<usize>, String> {
         return Ok(None);
     }
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<usize>().ok());
-    match number {
-        Some(number) if number <= MAX_REPLY => Ok(Some(number)),
-        Some(_) => Err(too_large()),
-        None => Err("a length that is no number".to_owned()),
-    }
+    number.map(Some).ok_or_else(|| "a length that is no number".to_owned())
 }

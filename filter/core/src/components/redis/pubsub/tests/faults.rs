@@ -24,6 +24,29 @@ fn entries_of_a_lost_read_are_found_again() {
 }
 
 #[test]
+fn entries_that_are_too_large_together_are_fetched_one_by_one() {
+    let root = Root::subscribed(&[], &["t"]);
+    (0..3).for_each(|number| root.add("t", &number.to_string().repeat(23 << 20)));
+    settle(&root);
+    let given = root.given();
+    assert_eq!(
+        given.iter().map(|data| (&data[..1], data.len())).collect::<Vec<_>>(),
+        [("0", 23 << 20), ("1", 23 << 20), ("2", 23 << 20)]
+    );
+    assert_eq!(root.pending("t"), 0);
+    assert!(!root.log_has("connection lost"));
+}
+
+#[test]
+fn an_entry_that_is_too_large_alone_is_told_and_stays_pending() {
+    let root = Root::subscribed(&[], &["t"]);
+    root.add("t", &"x".repeat(65 << 20));
+    root.pass(Duration::from_millis(500));
+    assert!(root.log_has("67108864 bytes") && !root.log_has("connection lost"), "{:?}", root.host.log.borrow());
+    assert_eq!((root.given().len(), root.pending("t")), (0, 1));
+}
+
+#[test]
 fn entries_of_a_lost_claim_are_found_again() {
     let root = Root::subscribed(&[("processingTimeout", "1s"), ("redeliverInterval", "1s")], &["t"]);
     let gone = root.neighbour();
