@@ -120,19 +120,32 @@ impl Codec for Resp {
 }
 
 impl Resp {
-    /// Redis' own words, unless they repeat the password, as the error for an unknown command does.
+    /// Redis' own words where no password was sent. An error for an unknown command repeats the arguments, cut anywhere,
+    /// so after a password only words that are known to hold none are told, and else the error's code.
     fn refusal(&self, text: &str) -> String {
-        let secret = self.login.password.as_deref().unwrap_or_default();
-        let text = if !secret.is_empty() && text.contains(secret) {
-            text.split(' ').next().filter(|code| !code.contains(secret))
+        let why = if self.login.password.is_none() {
+            text
         } else {
-            Some(text)
+            let known = PLAIN_REFUSALS.iter().find(|plain| text.starts_with(**plain));
+            known.copied().unwrap_or_else(|| error_code(text))
         };
-        format!(
-            "Redis refused the login or database: {}; check redisUsername, redisPassword and redisDB",
-            text.unwrap_or("ERR")
-        )
+        format!("Redis refused the login or database: {why}; check redisUsername, redisPassword and redisDB")
     }
+}
+
+/// Errors of Redis for a login or the choice of a database in whose text nothing is repeated.
+const PLAIN_REFUSALS: [&str; 4] = [
+    "WRONGPASS invalid username-password pair",
+    "ERR AUTH <password> called without any password configured",
+    "ERR Client sent AUTH, but no password is set",
+    "ERR DB index is out of range",
+];
+
+/// The first word of an error, if Redis may have made it.
+fn error_code(text: &str) -> &str {
+    let code = text.split(' ').next().unwrap_or_default();
+    let is_code = code.len() < 16 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_code && !code.is_empty() { code } else { "ERR" }
 }
 
 #[cfg(test)]
