@@ -200,12 +200,20 @@ impl Client {
     /// # Panics
     /// If Redis refuses the command or its answer is of another type.
     pub fn run<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
+        self.try_run(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// As [`Client::run`], for a command that may be refused.
+    ///
+    /// # Errors
+    /// What Redis says.
+    pub fn try_run<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> Result<T, String> {
         let (name, arguments) = words.split_first().expect("a command has a name");
         let mut command = redis::cmd(name);
         for argument in arguments {
             command.arg(*argument);
         }
-        command.query(&mut self.0).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command.query(&mut self.0).map_err(|error| error.to_string())
     }
 
     /// Runs one command whose arguments need not be text, and drops its answer.

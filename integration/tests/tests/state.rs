@@ -33,6 +33,8 @@ mod malformed;
 mod outage;
 #[path = "state/prefix.rs"]
 mod prefix;
+#[path = "state/sick.rs"]
+mod sick;
 #[path = "state/strong.rs"]
 mod strong;
 #[path = "state/transaction.rs"]
