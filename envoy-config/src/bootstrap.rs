@@ -6,6 +6,9 @@ mod clusters;
 mod filters;
 mod listeners;
 mod names;
+mod protocol;
+
+pub use protocol::Protocol;
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -58,6 +61,8 @@ pub struct App {
     pub grpc: u16,
     /// The port on 127.0.0.1 where the application itself listens. Without one it can call, not be called.
     pub port: Option<u16>,
+    /// What it speaks at that port.
+    pub protocol: Protocol,
     /// Its components.
     pub components: Vec<Component>,
     /// Its declarative subscriptions.
@@ -82,6 +87,7 @@ impl App {
             http,
             grpc,
             port,
+            protocol: Protocol::default(),
             components: Vec::new(),
             subscriptions: Vec::new(),
             tracing: Tracing::default(),

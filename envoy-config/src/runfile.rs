@@ -5,6 +5,7 @@ mod value;
 
 pub use value::{Given, LogLevelName, body_size};
 
+use crate::bootstrap::Protocol;
 use crate::problem::{Place, Problems};
 use crate::yaml::{self, Fields, Node, Value};
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
     /// The port where it listens.
     pub port: Option<Given<u16>>,
+    /// What it speaks there.
+    pub protocol: Protocol,
     /// Dapr's HTTP port; absent for any free one.
     pub http: Option<Given<u16>>,
     /// Dapr's gRPC port; absent for any free one.

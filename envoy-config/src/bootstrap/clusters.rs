@@ -1,6 +1,6 @@
 //! The clusters.
 
-use super::{App, Backend, Proxy, Tls, names};
+use super::{App, Backend, Proxy, Tls, names, protocol};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -22,8 +22,8 @@ fn socket(host: &str, port: u16) -> Value {
 pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
     let mut clusters = Vec::new();
     if let Some(port) = app.port {
-        clusters.push(fixed(&names::app(&app.id), &loopback(port)));
-        clusters.push(internal(&names::invoke(&app.id), &names::inbound(&app.id)));
+        clusters.push(application(app, port));
+        clusters.push(invoked(app));
     }
     if app.has_pump() {
         clusters.push(itself(proxy, app));
@@ -31,8 +31,29 @@ pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
     clusters
 }
 
-fn fixed(name: &str, address: &Value) -> Value {
-    json!({"name": name, "type": "STATIC", "connect_timeout": "2s", "load_assignment": endpoint(name, address)})
+/// The application itself.
+fn application(app: &App, port: u16) -> Value {
+    let name = names::app(&app.id);
+    let mut cluster = json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": endpoint(&name, &loopback(port)),
+        "typed_extension_protocol_options": app.protocol.options(),
+    });
+    if let (Some(members), Some(transport)) = (cluster.as_object_mut(), app.protocol.transport()) {
+        members.insert("transport_socket".to_owned(), transport);
+    }
+    cluster
+}
+
+/// What stands before the application.
+fn invoked(app: &App) -> Value {
+    let mut cluster = internal(&names::invoke(&app.id), &names::inbound(&app.id));
+    if let Some(members) = cluster.as_object_mut() {
+        members.insert("typed_extension_protocol_options".to_owned(), protocol::same_as_request());
+    }
+    cluster
 }
 
 fn endpoint(name: &str, address: &Value) -> Value {

@@ -1,6 +1,6 @@
 //! HTTP connection managers and the filters in them.
 
-use super::Proxy;
+use super::{Proxy, protocol};
 use serde_json::{Value, json};
 use weft_core::config::PluginConfig;
 
@@ -50,6 +50,7 @@ pub(super) fn manager(proxy: &Proxy, name: &str, idle: &str, role: Role<'_>, rou
             "@type": HCM,
             "stat_prefix": name,
             "codec_type": "AUTO",
+            "http_protocol_options": protocol::http1(),
             "stream_idle_timeout": idle,
             "http_filters": [
                 wasm(proxy, role),

@@ -5,6 +5,8 @@ mod refused;
 use super::prepare;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
+use weft::bootstrap::Protocol;
 use weft::runfile::body_size;
 use weft_core::config::LogLevel;
 
@@ -91,9 +93,9 @@ pub struct AppOptions {
     /// Port on 127.0.0.1 where the application listens; without it the application cannot be called.
     #[arg(short = 'p', long, value_name = "PORT", value_parser = port())]
     pub app_port: Option<u16>,
-    /// How the application is called; http is what there is.
-    #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http", value_parser = protocol)]
-    pub app_protocol: String,
+    /// What the application speaks: http, https, h2c, grpc or grpcs.
+    #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http", value_parser = Protocol::from_str)]
+    pub app_protocol: Protocol,
     /// Port for Dapr's HTTP API [default: any free one].
     #[arg(short = 'H', long, value_name = "PORT", value_parser = port())]
     pub dapr_http_port: Option<u16>,
@@ -163,13 +165,6 @@ impl From<Level> for LogLevel {
 
 fn port() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..)
-}
-
-fn protocol(text: &str) -> Result<String, String> {
-    match text {
-        "http" => Ok(text.to_owned()),
-        _ => Err("this release calls applications by http".to_owned()),
-    }
 }
 
 /// The whole command line.

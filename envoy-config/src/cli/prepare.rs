@@ -55,6 +55,7 @@ pub fn prepare(
     let mut places = Vec::new();
     for spec in specs {
         let mut app = App::new(&spec.id.value, 0, 0, spec.port.as_ref().map(|port| port.value));
+        app.protocol = spec.protocol;
         app.http = chooser.port(spec.http.as_ref(), HTTP, problems)?;
         app.grpc = chooser.port(spec.grpc.as_ref(), GRPC, problems)?;
         app.log_level = spec.log_level.unwrap_or(options.log_level.into());

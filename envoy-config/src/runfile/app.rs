@@ -2,6 +2,7 @@
 
 use super::value::{Given, LogLevelName, body_size};
 use super::{Common, Destination, Spec};
+use crate::bootstrap::Protocol;
 use crate::yaml::{Fields, Text, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ const NO_EFFECT: &[(&str, &str)] = &[
 
 /// What would change something, the value that is fine, and why no other is.
 const REFUSED: &[(&str, Option<&str>, &str)] = &[
-    ("appSSL", Some("false"), "applications are called in plain HTTP on this machine"),
+    ("appSSL", Some("false"), "write appProtocol: https or grpcs"),
     ("appMaxConcurrency", Some("-1"), "not by this release"),
     ("appChannelAddress", Some("127.0.0.1"), "applications are called at 127.0.0.1"),
     ("apiListenAddresses", Some("127.0.0.1"), "Dapr's ports are at 127.0.0.1"),
@@ -80,6 +81,7 @@ pub(super) fn read(mut fields: Fields<'_>, folder: &Path, common: &Common) -> Op
         command: fields.texts("command").into_iter().map(|word| word.value).collect(),
         environment: common.environment.clone().into_iter().chain(environment(&mut fields)).collect(),
         port: port(&mut fields, "appPort"),
+        protocol: protocol(&mut fields),
         http: port(&mut fields, "daprHTTPPort"),
         grpc: port(&mut fields, "daprGRPCPort"),
         resources: found_resources(&mut fields, folder, &app_folder, common),
@@ -110,6 +112,14 @@ fn port(fields: &mut Fields<'_>, name: &'static str) -> Option<Given<u16>> {
             None
         }
     }
+}
+
+fn protocol(fields: &mut Fields<'_>) -> Protocol {
+    let Some(text) = fields.text("appProtocol") else { return Protocol::default() };
+    text.value.parse().unwrap_or_else(|why| {
+        fields.problem(&text.place, "appProtocol", &format!("is {:?}; {why}", text.value));
+        Protocol::default()
+    })
 }
 
 /// A mapping of names to values, or a list of such mappings.
@@ -197,10 +207,6 @@ fn destination(fields: &mut Fields<'_>, name: &'static str) -> Option<Destinatio
 }
 
 fn refuse(fields: &mut Fields<'_>) {
-    if let Some(protocol) = fields.text("appProtocol").filter(|it| !it.value.eq_ignore_ascii_case("http")) {
-        let why = format!("is {:?}; this release calls applications by http", protocol.value);
-        fields.problem(&protocol.place, "appProtocol", &why);
-    }
     for (name, harmless, why) in REFUSED {
         fields.refuse(name, *harmless, why);
     }

@@ -103,7 +103,7 @@ apps:
 - appID: a
   appDirPath: nowhere
   appPort: 0
-  appProtocol: grpc
+  appProtocol: tcp
   appSSL: true
   enableAppHealthCheck: true
   unknown: 1
@@ -121,8 +121,8 @@ apps:
         "run.yaml:1: the run file: version is \"2\"; this release reads 1",
         "run.yaml:4: the application \"a\": apps[0].appDirPath is no folder: nowhere",
         "run.yaml:5: the application \"a\": apps[0].appPort is \"0\", which is no port",
-        "run.yaml:6: the application \"a\": apps[0].appProtocol is \"grpc\"; this release calls applications by http",
-        "run.yaml:7: the application \"a\": apps[0].appSSL is not supported: applications are called in plain HTTP on this machine",
+        "run.yaml:6: the application \"a\": apps[0].appProtocol is \"tcp\"; there are http, https, h2c, grpc, grpcs",
+        "run.yaml:7: the application \"a\": apps[0].appSSL is not supported: write appProtocol: https or grpcs",
         "run.yaml:8: the application \"a\": apps[0].enableAppHealthCheck is not supported: not by this release",
         "run.yaml:9: the application \"a\": apps[0].unknown is not known; there may be appID, appDirPath, ",
         "run.yaml:10: the app id \"a\" stands at run.yaml:3 too",

@@ -13,7 +13,7 @@ use serde_json::Value;
 use server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// An HTTP server on a port of its own. What no script answers is answered 404.
+/// A server of HTTP/1.1 and, without TLS, HTTP/2 on a port of its own. What no script answers is answered 404.
 pub struct TestApp {
     port: u16,
     state: Arc<State>,
@@ -79,6 +79,11 @@ impl TestApp {
     /// Reads the requests to `path` and closes the connection without an answer.
     pub fn hangs_up_on(&self, path: &str) {
         self.state.script(path, Script::HangUp);
+    }
+
+    /// Answers the requests to `path` with their own bodies while they come, trailers included.
+    pub fn echoes(&self, path: &str) {
+        self.state.script(path, Script::Echo);
     }
 
     /// Lets the test itself drive the requests to `path`, both their bodies included.

@@ -3,6 +3,7 @@
 use crate::runtime::{block_on, runtime};
 use crate::wait::SOON;
 use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Version};
@@ -10,9 +11,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::convert::Infallible;
 use std::sync::OnceLock;
 
-type Inner = Client<HttpConnector, Full<Bytes>>;
+type Inner = Client<HttpConnector, BoxBody<Bytes, Infallible>>;
 
 /// A request that is being put together.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub struct Call {
     path: String,
     headers: HeaderMap,
     body: Bytes,
+    trailers: HeaderMap,
     transport: Transport,
 }
 
@@ -64,6 +67,7 @@ impl Call {
             path: path.to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            trailers: HeaderMap::new(),
             transport: Transport::Alone,
         }
     }
@@ -79,6 +83,12 @@ impl Call {
     /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// Adds a trailer.
+    pub fn trailer(mut self, name: &'static str, value: &'static str) -> Self {
+        self.trailers.insert(name, HeaderValue::from_static(value));
         self
     }
 
@@ -122,11 +132,15 @@ impl Call {
     /// What kept the answer from coming, in words.
     pub async fn send_async(self) -> Result<Answer, String> {
         let uri = format!("http://{}{}", self.address, self.path);
+        let body = match self.trailers {
+            none if none.is_empty() => Full::new(self.body).boxed(),
+            some => Full::new(self.body).with_trailers(std::future::ready(Some(Ok(some)))).boxed(),
+        };
         let mut request = Request::builder()
             .method(self.method)
             .uri(uri)
             .version(self.transport.version())
-            .body(Full::new(self.body))
+            .body(body)
             .map_err(|error| error.to_string())?;
         *request.headers_mut() = self.headers;
         let sent = self.transport.client().request(request);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weft::bootstrap::{Admin, App, Backend, Proxy, Tls, backend_cluster};
+use weft::bootstrap::{Admin, App, Backend, Protocol, Proxy, Tls, backend_cluster};
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -45,6 +45,7 @@ struct AppSpec {
     subscriptions: Value,
     programmatic: Value,
     listens: bool,
+    protocol: Protocol,
 }
 
 impl Builder {
@@ -56,7 +57,8 @@ impl Builder {
 
     /// Adds an application with a [`TestApp`].
     pub fn app(mut self, id: &str) -> Self {
-        self.apps.push(AppSpec { id: id.to_owned(), subscriptions: json!([]), programmatic: json!([]), listens: true });
+        let (id, protocol) = (id.to_owned(), Protocol::default());
+        self.apps.push(AppSpec { id, subscriptions: json!([]), programmatic: json!([]), listens: true, protocol });
         self
     }
 
@@ -64,6 +66,12 @@ impl Builder {
     pub fn dead_app(mut self, id: &str) -> Self {
         self = self.app(id);
         self.last().listens = false;
+        self
+    }
+
+    /// Lets the last application be called by another protocol than HTTP/1.1.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.last().protocol = protocol;
         self
     }
 
@@ -223,6 +231,7 @@ impl Builder {
             tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
             log_level: self.log_level,
+            protocol: spec.protocol,
             test: self.trap.then_some(TestSwitches { trap: true }),
             ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
         }

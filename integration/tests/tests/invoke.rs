@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use weft::bootstrap::Protocol;
 use weft_tests::mesh::Mesh;
 use weft_tests::shared::Meshes;
 
@@ -16,5 +17,7 @@ mod streams;
 #[path = "invoke/target.rs"]
 mod target;
 
-static MESHES: Meshes =
-    Meshes::new(|workers| Mesh::builder().workers(workers).app("orders").app("warehouse").dead_app("ghost").start());
+static MESHES: Meshes = Meshes::new(|workers| {
+    let apps = Mesh::builder().workers(workers).app("orders").app("warehouse").dead_app("ghost");
+    apps.app("modern").protocol(Protocol::H2c).dead_app("wire").start()
+});

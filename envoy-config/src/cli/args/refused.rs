@@ -11,7 +11,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("app-health-probe-timeout", "not by this release"),
     ("app-health-threshold", "not by this release"),
     ("app-max-concurrency", "not by this release"),
-    ("app-ssl", "applications are called in plain HTTP on this machine"),
+    ("app-ssl", "write --app-protocol https or grpcs"),
     ("dapr-http-max-request-size", "write --max-body-size, such as 16Mi"),
     ("dapr-http-read-buffer-size", "Envoy takes header fields of up to 60 KiB"),
     ("dapr-internal-grpc-port", "applications call each other inside Envoy"),

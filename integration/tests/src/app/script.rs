@@ -121,6 +121,7 @@ pub(super) enum Script {
     Turns(Arc<Mutex<VecDeque<Reply>>>),
     Call(Answer),
     Stream(Opener),
+    Echo,
     HangUp,
 }
 
@@ -161,11 +162,10 @@ impl State {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 
-    pub(super) fn opener(&self, path: &str) -> Option<Opener> {
-        match self.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
-            Some(Script::Stream(opener)) => Some(opener.clone()),
-            _ => None,
-        }
+    /// The script that takes the request before its body has come.
+    pub(super) fn streamed(&self, path: &str) -> Option<Script> {
+        let scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        scripts.get(path).filter(|script| matches!(script, Script::Stream(_) | Script::Echo)).cloned()
     }
 
     /// The answer, or nothing where the application hangs up.
@@ -174,7 +174,7 @@ impl State {
         match script {
             Some(Script::Turns(replies)) => Some(next(&mut replies.lock().unwrap_or_else(PoisonError::into_inner))),
             Some(Script::Call(answer)) => Some(answer(seen)),
-            Some(Script::Stream(_)) => Some(Reply::status(500)),
+            Some(Script::Stream(_) | Script::Echo) => Some(Reply::status(500)),
             Some(Script::HangUp) => None,
             None => Some(self.unscripted(seen)),
         }

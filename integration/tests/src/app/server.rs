@@ -1,6 +1,6 @@
 //! The server under a test application.
 
-use super::script::{Reply, Seen, State};
+use super::script::{Reply, Script, Seen, State};
 use super::stream;
 use crate::runtime::{block_on, runtime};
 use bytes::{Bytes, BytesMut};
@@ -8,10 +8,10 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
         async move { answer(request, &state).await.ok_or(HangUp) }
     });
     // A peer that goes away is no fault of the application.
-    let _gone = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    let _gone = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
 }
 
 /// The application closes the connection in place of an answer.
@@ -78,9 +78,12 @@ async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Bo
         complete: false,
         at: Instant::now(),
     };
-    if let Some(opener) = state.opener(seen.path()) {
+    if let Some(script) = state.streamed(seen.path()) {
         state.remember(seen.clone());
-        return Some(stream::open(&opener, seen, body));
+        return Some(match script {
+            Script::Stream(opener) => stream::open(&opener, seen, body),
+            _ => Response::new(body.map_err(std::io::Error::other).boxed()),
+        });
     }
     let mut whole = BytesMut::new();
     seen.complete = loop {

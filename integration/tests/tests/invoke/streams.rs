@@ -1,8 +1,13 @@
 //! Bodies of invocations: streamed, of any size, whole or broken.
 
 use super::MESHES;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use weft_tests::app::Reply;
 use weft_tests::dapr::unique;
+use weft_tests::mesh::Mesh;
+use weft_tests::process::peak_memory;
 
 #[test]
 fn both_bodies_are_streamed_while_neither_has_ended() {
@@ -92,4 +97,101 @@ fn event_streams_pass_event_by_event() {
         }
         open.end();
     });
+}
+
+#[test]
+fn trailers_pass_both_ways_over_http2() {
+    MESHES.each(|mesh| {
+        let (orders, modern) = (mesh.app("orders"), mesh.app("modern"));
+        let path = format!("/{}", unique("trailers"));
+        modern.server.echoes(&path);
+        let call = orders.post(&format!("/v1.0/invoke/modern/method{path}")).body("hello").trailer("x-end", "of body");
+        let answer = call.http2().send().expect(200);
+        assert_eq!((answer.text().as_str(), answer.trailers["x-end"].to_str().unwrap()), ("hello", "of body"));
+    });
+}
+
+/// Takes one connection at the port of `wire` and reads until `end` has come; gives it and what was read.
+fn take(listener: &TcpListener, end: &[u8]) -> (TcpStream, String) {
+    let (mut socket, _) = listener.accept().unwrap();
+    let (mut read, mut piece) = (Vec::new(), [0; 4096]);
+    while !read.ends_with(end) {
+        let size = socket.read(&mut piece).unwrap();
+        assert_ne!(size, 0, "{:?}", String::from_utf8_lossy(&read));
+        read.extend_from_slice(&piece[..size]);
+    }
+    (socket, String::from_utf8(read).unwrap())
+}
+
+#[test]
+fn trailers_pass_both_ways_over_http1() {
+    MESHES.each(|mesh| {
+        let listener = TcpListener::bind(("127.0.0.1", mesh.app("wire").server.port())).unwrap();
+        let mut client = mesh.app("orders").raw();
+        client.write("POST / HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: wire\r\ntransfer-encoding: chunked\r\n\r\n");
+        client.write("2\r\nhi\r\n0\r\nx-end: of request\r\n\r\n");
+        let (mut socket, request) = take(&listener, b"x-end: of request\r\n\r\n");
+        assert!(request.contains("\r\n\r\n2\r\nhi\r\n0\r\n"), "{request}");
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nho\r\n0\r\nx-end: of answer\r\n\r\n")
+            .unwrap();
+        client.read_until(b"2\r\nho\r\n0\r\nx-end: of answer\r\n\r\n");
+    });
+}
+
+#[test]
+fn a_gibibyte_passes_both_ways_through_one_call_in_flat_memory() {
+    const WHOLE: usize = 1 << 30;
+    let mesh = Mesh::builder().app("orders").app("warehouse").start();
+    mesh.app("warehouse").server.echoes("/large");
+    let mut socket = TcpStream::connect(mesh.app("orders").http()).unwrap();
+    let before = peak_memory(mesh.envoy.pid());
+    let mut writer = socket.try_clone().unwrap();
+    let upload = std::thread::spawn(move || {
+        let chunk = vec![b'x'; 1 << 20];
+        let head = "POST /large HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: warehouse\r\nconnection: close\r\n";
+        writer.write_all(format!("{head}content-length: {WHOLE}\r\n\r\n").as_bytes()).unwrap();
+        (0..WHOLE / chunk.len()).for_each(|_| writer.write_all(&chunk).unwrap());
+    });
+    let (mut piece, mut answer) = (vec![0; 1 << 20], 0);
+    while let size @ 1.. = socket.read(&mut piece).unwrap() {
+        answer += size;
+    }
+    upload.join().unwrap();
+    // The head, and in front of each chunk its size, come on top.
+    assert!((WHOLE..WHOLE + WHOLE / 100).contains(&answer), "{answer}");
+    let grown = peak_memory(mesh.envoy.pid()) - before;
+    assert!(grown < 32 << 20, "{grown} bytes");
+}
+
+/// Lets requests stand still for a short time only, where they may not do so for ever.
+fn impatient(bootstrap: &mut Value) {
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
+        let idle = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["stream_idle_timeout"];
+        if *idle != json!("0s") {
+            *idle = json!("0.3s");
+        }
+    }
+}
+
+#[test]
+fn a_stream_may_be_silent_for_longer_than_a_request_may_be_held() {
+    let mesh = Mesh::builder().app("orders").app("warehouse").in_memory().edit(impatient).start();
+    let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    let streams = warehouse.server.on_stream("/quiet");
+    let mut client = orders.raw();
+    client.write("POST /v1.0/invoke/warehouse/method/quiet HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\na");
+    let mut open = streams.next();
+    assert_eq!(open.receive().as_deref(), Some(&b"a"[..]));
+    // Two of them, one after the other: the stream has been silent for more than the bound of each.
+    for _ in 0..2 {
+        let mut held = orders.raw();
+        held.write("POST /v1.0/state/memory HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n[");
+        assert_eq!(held.answer().unwrap().status, 500);
+    }
+    open.send(b"late");
+    client.read_until(b"late");
+    client.write("b");
+    assert_eq!(open.receive().as_deref(), Some(&b"b"[..]));
+    open.end();
 }

@@ -73,13 +73,13 @@ fn flags_of_dapr_that_weft_does_not_have_are_told_with_the_reason() {
         ["run", "--app-id", "orders", "--app-ssl", "--metrics-port", "9090", "--app-protocol", "http", "--", "true"];
     let ended = weft::run(words);
     assert_eq!(ended.status, 1);
-    let wanted = "weft: --app-ssl is not supported: applications are called in plain HTTP on this machine
+    let wanted = "weft: --app-ssl is not supported: write --app-protocol https or grpcs
 weft: --metrics-port is not supported: Envoy's statistics are at --admin-port
 ";
     assert_eq!(ended.err, wanted);
-    let ended = weft::run(["run", "--app-id", "orders", "--app-protocol", "grpc", "--", "true"]);
+    let ended = weft::run(["run", "--app-id", "orders", "--app-protocol", "tcp", "--", "true"]);
     assert!(
-        ended.err.contains("'--app-protocol <PROTOCOL>': this release calls applications by http"),
+        ended.err.contains("'--app-protocol <PROTOCOL>': there are http, https, h2c, grpc, grpcs"),
         "{}",
         ended.err
     );

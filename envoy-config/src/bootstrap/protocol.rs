@@ -1,0 +1,83 @@
+//! How an application is spoken to.
+
+use serde_json::{Value, json};
+use std::str::FromStr;
+
+const OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+
+/// The protocol of an application's port, as `--app-protocol` names it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 without TLS.
+    H2c,
+    /// gRPC without TLS.
+    Grpc,
+    /// gRPC over TLS.
+    Grpcs,
+}
+
+impl Protocol {
+    const NAMES: [(&str, Self); 5] = [
+        ("http", Self::Http),
+        ("https", Self::Https),
+        ("h2c", Self::H2c),
+        ("grpc", Self::Grpc),
+        ("grpcs", Self::Grpcs),
+    ];
+
+    fn is_http2(self) -> bool {
+        matches!(self, Self::H2c | Self::Grpc | Self::Grpcs)
+    }
+
+    /// What Envoy's cluster of the application needs to speak it.
+    pub(super) fn options(self) -> Value {
+        let explicit = if self.is_http2() {
+            json!({"http2_protocol_options": {}})
+        } else {
+            json!({"http_protocol_options": http1()})
+        };
+        json!({OPTIONS_NAME: {"@type": OPTIONS, "explicit_http_config": explicit}})
+    }
+
+    /// TLS to the application, if it has any. As Dapr, any certificate will do: the port is this machine's own.
+    pub(super) fn transport(self) -> Option<Value> {
+        let next = match self {
+            Self::Https => "http/1.1",
+            Self::Grpcs => "h2",
+            Self::Http | Self::H2c | Self::Grpc => return None,
+        };
+        let context = json!({"@type": TLS, "common_tls_context": {"alpn_protocols": [next]}});
+        Some(json!({"name": "envoy.transport_sockets.tls", "typed_config": context}))
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        known.map(|(_, protocol)| *protocol).ok_or_else(|| {
+            let names = Self::NAMES.map(|(name, _)| name).join(", ");
+            format!("there are {names}")
+        })
+    }
+}
+
+const OPTIONS_NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// HTTP/1.1, with the trailers of chunked bodies, which Envoy otherwise drops.
+pub(super) fn http1() -> Value {
+    json!({"enable_trailers": true})
+}
+
+/// The protocol that the request came in, as it goes to the next listener of this proxy.
+pub(super) fn same_as_request() -> Value {
+    let both = json!({"http_protocol_options": http1(), "http2_protocol_options": {}});
+    json!({OPTIONS_NAME: {"@type": OPTIONS, "use_downstream_protocol_config": both}})
+}
