@@ -34,7 +34,8 @@ pub enum Verb {
 const RUN_HELP: &str = "\
 The application finds Dapr's API by DAPR_HTTP_PORT and DAPR_GRPC_PORT, and its own id and port in APP_ID and APP_PORT. \
 Its lines come out with its id in front; weft's status is the application's, of several the first that is not 0. \
-Ctrl-C and SIGTERM end the applications, then Envoy; a second one ends them at once.
+Ctrl-C and SIGTERM end the applications, then Envoy; a second one ends them at once. Before the applications are \
+started, they give the statuses 130 and 143.
 
 All applications of a run file are served by one Envoy. It is Dapr's multi-app run file; what Weft does not support in \
 it, or in the resources, is refused by file, line, name and reason before anything starts.

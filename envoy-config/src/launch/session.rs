@@ -70,6 +70,8 @@ enum End {
     AppsEnded,
     /// A signal came.
     Signal(i32),
+    /// A signal came before any application was started.
+    Interrupted(i32),
     /// The proxy is gone.
     EnvoyEnded(ExitStatus),
     /// Something could not be started.
@@ -142,6 +144,13 @@ impl Session {
 /// The status that says how a program ended, as a shell has it.
 fn exit_code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    match (status.code(), status.signal()) {
+        (None, Some(number)) => signal_code(number),
+        (code, _) => code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+    }
+}
+
+/// The status that says that a signal ended a program, as a shell has it.
+fn signal_code(number: i32) -> u8 {
+    u8::try_from(128 + number).unwrap_or(1)
 }

@@ -52,7 +52,7 @@ impl Session {
         for app in apps {
             while !health::is_usable(app.http) {
                 match self.events.recv_timeout(ASK) {
-                    Ok(Event::Signal(number)) => return Err(End::Signal(number)),
+                    Ok(Event::Signal(number)) => return Err(End::Interrupted(number)),
                     Ok(Event::Ended(_, status)) => return Err(End::EnvoyEnded(status)),
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
                 }

@@ -1,6 +1,6 @@
 //! The end of a run: the applications first, while they can still use the proxy, then the proxy.
 
-use super::{End, Plan, Session};
+use super::{End, Plan, Session, signal_code};
 use crate::launch::member::{Event, Who};
 use crate::launch::signals;
 use rustix::process::Signal;
@@ -24,6 +24,10 @@ impl Session {
             End::AppsEnded => Ok(()),
             End::Signal(number) => {
                 self.stop_apps(plan, signals::passed_on(number));
+                Ok(())
+            }
+            End::Interrupted(number) => {
+                self.failed = Some(signal_code(number));
                 Ok(())
             }
             End::EnvoyEnded(status) => {

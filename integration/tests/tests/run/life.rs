@@ -1,6 +1,7 @@
 //! Start, output, end.
 
 use crate::{http, stays};
+use std::os::unix::fs::PermissionsExt;
 use weft_tests::process::{children, command_line, is_alive, signal};
 use weft_tests::wait::until_true;
 use weft_tests::weft::{self, Weft};
@@ -68,6 +69,24 @@ fn sigint_is_passed_on_as_it_is() {
     weft.number("pid=");
     weft.signal("INT");
     assert_eq!(weft.wait().status, 128 + 2);
+}
+
+#[test]
+fn a_signal_before_the_application_is_started_is_the_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let envoy = folder.path().join("envoy");
+    std::fs::write(&envoy, "#!/bin/sh\necho '[warning][main] not ready' >&2\nwhile true; do sleep 0.01; done\n")
+        .unwrap();
+    std::fs::set_permissions(&envoy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, status) in [("INT", 128 + 2), ("TERM", 128 + 15)] {
+        let mut command = weft::command(run("echo started"));
+        command.env("ENVOY_BIN", &envoy);
+        let weft = Weft::of(command);
+        weft.err("not ready");
+        weft.signal(name);
+        let ended = weft.wait();
+        assert_eq!((ended.status, ended.out.as_str()), (status, ""), "{}", ended.err);
+    }
 }
 
 #[test]
