@@ -29,6 +29,12 @@ pub struct Options {
 /// Between two looks whether somebody has ended the demo.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// A path as a person would write it in the current folder.
+fn from_here(path: &Path) -> &Path {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
+}
+
 /// Runs the demo.
 ///
 /// # Errors
@@ -41,7 +47,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let redis = options.redis.then(Redis::start).transpose()?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = folder.join(if options.redis { "run-redis.yaml" } else { "run.yaml" });
-    println!("A shop, a warehouse and a courier, started by: weft run -f {}\n", file.display());
+    println!("A shop, a warehouse and a courier, started by: weft run -f {}\n", from_here(&file).display());
     let mut weft = Weft::start(&file, redis.as_ref())?;
     let scene = Scene::default();
     let mut report = Report::default();

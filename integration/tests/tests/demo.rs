@@ -20,6 +20,7 @@ fn demo(arguments: &[&str]) -> Weft {
     let mut command = Command::new(env::demo());
     command
         .args(arguments)
+        .current_dir(env::workspace())
         .env("WEFT_BIN", env::weft())
         .env("WEFT_WASM", env::module())
         .env("ENVOY_BIN", env::envoy())
@@ -32,6 +33,8 @@ fn every_step_holds_in_memory() {
     let _alone = alone();
     let ended = demo(&["--once"]).wait();
     assert_eq!(ended.status, 0, "{}{}", ended.out, ended.err);
+    let head = "A shop, a warehouse and a courier, started by: weft run -f integration/demo/run.yaml\n";
+    assert!(ended.out.starts_with(head), "{}", ended.out);
     assert!(ended.out.contains("\n8 of 8 steps held\n"), "{}", ended.out);
 }
 
