@@ -4,15 +4,16 @@ use crate::measure::Series;
 use crate::memory::{self, Footprint};
 use crate::report::{Report, Target};
 use crate::{EVENT, GET, INVOKE, NOOP_TWICE, PLAIN, PUBLISH};
+use weft_limits::READY;
 
 /// Holds what was measured against the promises; those whose rows were not measured are left out.
 pub fn judge(report: &Report) -> Vec<Target> {
     let mut targets = cpu(report);
     targets.extend(footprints(report));
-    let sizes = [("weft-route.wasm", 220.0), ("weft.wasm", 600.0)];
-    targets.extend(sizes.iter().filter_map(|(file, bound)| {
+    targets.extend(weft_limits::ALL.iter().filter_map(|limits| {
+        let file = limits.module;
         let (_, kib) = report.modules.iter().find(|(name, _)| name == file)?;
-        Some(at_most(format!("size of {file}, KiB"), Series(vec![*kib]), *bound))
+        Some(at_most(format!("size of {file}, KiB"), Series(vec![*kib]), f64::from(limits.size_kib)))
     }));
     targets.retain(|target| !target.measured.0.is_empty());
     targets
@@ -36,12 +37,17 @@ fn footprints(report: &Report) -> Vec<Target> {
     let Some(envoy) = one(memory::ENVOY) else { return Vec::new() };
     let beyond = |it: &Footprint| it.resident_mib.minus(&envoy.resident_mib);
     let mut targets = Vec::new();
-    for (name, bound) in [(memory::ROUTE, 24.0), (memory::WHOLE, 32.0)] {
+    for (name, limits) in [(memory::ROUTE, weft_limits::ROUTE), (memory::WHOLE, weft_limits::WHOLE)] {
+        let bound = f64::from(limits.resident_mib);
         targets.extend(one(name).map(|it| at_most(format!("{name}, MiB beyond Envoy, one worker"), beyond(it), bound)));
     }
     let weft = report.memory.iter().filter(|it| it.name == memory::WHOLE);
     targets.extend(weft.map(|it| {
-        at_most(format!("{}, ms until ready, workers: {}", it.name, it.workers), it.ready_ms.clone(), 1_000.0)
+        at_most(
+            format!("{}, ms until ready, workers: {}", it.name, it.workers),
+            it.ready_ms.clone(),
+            READY.as_secs_f64() * 1e3,
+        )
     }));
     targets
 }

@@ -8,15 +8,13 @@ use crate::{paths, tools};
 use module::Module;
 use std::fs;
 use std::path::PathBuf;
+use weft_limits::Limits;
 
 /// The target that Envoy runs.
 pub const TARGET: &str = "wasm32-wasip1";
 
 /// File names of the modules and the cargo flags that make them.
 pub const VARIANTS: &[(&str, &[&str])] = &[("weft-route.wasm", &["--no-default-features"]), ("weft.wasm", &[])];
-
-/// What a module may take: KiB of file, MB of resident memory beyond Envoy's own.
-const LIMITS: &[(&str, usize, f64)] = &[("weft-route.wasm", 220, 24.0), ("weft.wasm", 600, 32.0)];
 
 /// Largest function, in bytes of code: V8 takes far more memory for large ones.
 const LARGEST_FUNCTION: usize = 10 * 1024;
@@ -83,23 +81,23 @@ fn flags() -> Vec<String> {
 pub fn run(options: &Options) -> Outcome {
     build()?;
     let mut broken = Vec::new();
-    for (name, limit, _) in LIMITS {
-        check(name, *limit, &mut broken)?;
+    for limits in weft_limits::ALL {
+        check(limits, &mut broken)?;
     }
     if !options.build_only {
-        footprint::check(LIMITS, &mut broken)?;
+        footprint::check(&mut broken)?;
     }
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n       ")) }
 }
 
 /// Checks size, functions and imports of one module.
-fn check(name: &str, limit: usize, broken: &mut Vec<String>) -> Outcome {
+fn check(limits: Limits, broken: &mut Vec<String>) -> Outcome {
+    let (name, limit) = (limits.module, limits.size_kib);
     let size = fs::metadata(module(name)).map_err(|error| error.to_string())?.len();
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
     let bytes = fs::read(module(name).with_extension("named.wasm")).map_err(|error| error.to_string())?;
     let parsed = Module::parse(&bytes)?;
     println!("{name}: {:.1} KiB of {limit} KiB", size as f64 / 1024.0);
-    if size > limit * 1024 {
+    if size > u64::from(limit) * 1024 {
         broken.push(format!("{name} is {size} bytes, more than {limit} KiB"));
     }
     for function in parsed.functions.iter().take(10) {

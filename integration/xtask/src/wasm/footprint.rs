@@ -8,29 +8,31 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+use weft_limits::{Limits, READY};
 
 struct Footprint {
-    resident_mb: f64,
+    resident_mib: f64,
     ready: Duration,
 }
 
 /// Starts Envoy without and with each module and holds the difference against the limits.
-pub(super) fn check(limits: &[(&str, usize, f64)], broken: &mut Vec<String>) -> Outcome {
+pub(super) fn check(broken: &mut Vec<String>) -> Outcome {
     let envoy = tools::envoy(None)?;
     say("starting Envoy without and with each module, three times each");
     let bare = median(&envoy, None)?;
-    println!("Envoy alone: {:.1} MB resident, ready after {} ms", bare.resident_mb, bare.ready.as_millis());
-    let noop = median(&envoy, Some(&super::module("noop.wasm")))?.resident_mb - bare.resident_mb;
-    println!("a filter that does nothing: {noop:+.1} MB beyond Envoy: the price of V8, not of Weft");
-    for (name, _, limit) in limits {
+    println!("Envoy alone: {:.1} MiB resident, ready after {} ms", bare.resident_mib, bare.ready.as_millis());
+    let noop = median(&envoy, Some(&super::module("noop.wasm")))?.resident_mib - bare.resident_mib;
+    println!("a filter that does nothing: {noop:+.1} MiB beyond Envoy: the price of V8, not of Weft");
+    for Limits { module: name, resident_mib: limit, .. } in weft_limits::ALL {
         let loaded = median(&envoy, Some(&super::module(name)))?;
-        let beyond = loaded.resident_mb - bare.resident_mb;
-        println!("{name}: {beyond:+.1} MB of {limit} MB beyond Envoy, ready after {} ms", loaded.ready.as_millis());
-        if beyond > *limit {
-            broken.push(format!("{name} takes {beyond:.1} MB beyond Envoy, more than {limit}"));
+        let beyond = loaded.resident_mib - bare.resident_mib;
+        println!("{name}: {beyond:+.1} MiB of {limit} MiB beyond Envoy, ready after {} ms", loaded.ready.as_millis());
+        if beyond > f64::from(limit) {
+            broken.push(format!("{name} takes {beyond:.1} MiB beyond Envoy, more than {limit}"));
         }
-        if loaded.ready > Duration::from_secs(1) {
-            broken.push(format!("Envoy with {name} was ready after {} ms, more than 1000", loaded.ready.as_millis()));
+        if loaded.ready > READY {
+            let (took, limit) = (loaded.ready.as_millis(), READY.as_millis());
+            broken.push(format!("Envoy with {name} was ready after {took} ms, more than {limit}"));
         }
     }
     Ok(())
@@ -38,7 +40,7 @@ pub(super) fn check(limits: &[(&str, usize, f64)], broken: &mut Vec<String>) -> 
 
 fn median(envoy: &Path, module: Option<&Path>) -> Outcome<Footprint> {
     let mut all = (0..3).map(|_| measure(envoy, module)).collect::<Outcome<Vec<_>>>()?;
-    all.sort_by(|a, b| a.resident_mb.total_cmp(&b.resident_mb));
+    all.sort_by(|a, b| a.resident_mib.total_cmp(&b.resident_mib));
     all.into_iter().nth(1).ok_or_else(|| "nothing was measured".to_owned())
 }
 
@@ -75,7 +77,7 @@ fn wait_and_weigh(child: &mut Child, admin: u16, begun: Instant) -> Outcome<Foot
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).map_err(|error| error.to_string())?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("");
     let kib: f64 = line.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0.0);
-    Ok(Footprint { resident_mb: kib * 1024.0 / 1e6, ready })
+    Ok(Footprint { resident_mib: kib / 1024.0, ready })
 }
 
 fn is_ready(admin: u16) -> bool {
