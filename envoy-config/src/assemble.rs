@@ -54,7 +54,7 @@ impl Backends {
     }
 }
 
-/// Gives an application the components, subscriptions and traces that the resources have for it. What is wrong with
+/// Gives an application the components, subscriptions, traces and access control that the resources have for it. What is wrong with
 /// them is told; [`judge()`] tells the rest.
 pub fn assemble(
     app: &mut App,
@@ -84,6 +84,7 @@ pub fn assemble(
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();
+        app.access_control = configuration.access_control.clone();
     }
     places
 }

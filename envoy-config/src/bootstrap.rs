@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use weft_core::by_name::ByName;
 use weft_core::config::{
-    AppChannel, Component, Invoke, Limits, LinkConfig, LogLevel, PluginConfig, Subscription, Target, TestSwitches,
-    Tracing, VERSION,
+    AccessControl, AppChannel, Callers, Component, Identity, Invoke, Limits, LinkConfig, LogLevel, PluginConfig,
+    Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 
 const INTERNAL: &str = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
@@ -67,6 +67,10 @@ pub struct App {
     pub components: Vec<Component>,
     /// Its declarative subscriptions.
     pub subscriptions: Vec<Subscription>,
+    /// Who may call it.
+    pub access_control: Option<AccessControl>,
+    /// How its callers are told apart. Absent: all that call it are in this proxy.
+    pub callers: Option<Callers>,
     /// Its traces.
     pub tracing: Tracing,
     /// The least severe line that its filters log.
@@ -90,6 +94,8 @@ impl App {
             protocol: Protocol::default(),
             components: Vec::new(),
             subscriptions: Vec::new(),
+            access_control: None,
+            callers: None,
             tracing: Tracing::default(),
             log_level: LogLevel::default(),
             limits: Limits::default(),
@@ -148,6 +154,8 @@ impl Proxy {
             link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),
             components: app.components.clone(),
             subscriptions: app.subscriptions.clone(),
+            access_control: app.access_control.clone(),
+            callers: app.callers.clone().or_else(|| app.access_control.is_some().then(same_proxy)),
             tracing: app.tracing.clone(),
             log_level: app.log_level,
             limits: app.limits.clone(),
@@ -206,6 +214,11 @@ impl Admin {
 #[must_use]
 pub fn backend_cluster(component: &str) -> String {
     names::backend(component)
+}
+
+/// All callers of this bootstrap are in it, and its applications are reached by internal listeners.
+fn same_proxy() -> Callers {
+    Callers { identity: Identity::SameProxy, service_accounts: ByName::default() }
 }
 
 fn authority(port: u16) -> String {

@@ -2,7 +2,7 @@
 
 use crate::host;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, BufferType, MapType};
+use proxy_wasm::types::{Action, BufferType, GrpcStatusCode, MapType};
 use std::rc::Rc;
 use weft_core::app::App;
 use weft_core::exchange::{Exchange, ResponseStep, Step};
@@ -40,7 +40,7 @@ impl Api {
                 Action::Pause
             }
             Step::Unimplemented(message) => {
-                host::reply_unimplemented(&message);
+                host::reply_grpc(GrpcStatusCode::Unimplemented, &message);
                 Action::Pause
             }
             Step::Trap => host::trap(),

@@ -6,7 +6,7 @@
 
 use crate::convert;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, GrpcStatusCode, MapType, MetricType, Status};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
 use weft_core::exchange::AnswerHead;
@@ -252,9 +252,14 @@ pub fn reply(stream: StreamId, reply: &Reply) {
     });
 }
 
-/// Answers a gRPC request with `UNIMPLEMENTED`.
-pub fn reply_unimplemented(message: &str) {
-    let _ = hostcalls::send_grpc_response(proxy_wasm::types::GrpcStatusCode::Unimplemented, Some(message), Vec::new());
+/// Answers a gRPC request with a status other than OK.
+pub fn reply_grpc(status: GrpcStatusCode, message: &str) {
+    let _ = hostcalls::send_grpc_response(status, Some(message), Vec::new());
+}
+
+/// The URI in the certificate of the connection's other end, if it has shown one.
+pub fn peer_uri() -> Option<Vec<u8>> {
+    hostcalls::get_property(vec!["connection", "uri_san_peer_certificate"]).ok().flatten()
 }
 
 /// The answer whose headers are here now.

@@ -3,22 +3,22 @@
 use crate::api::apply_response;
 use crate::host;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::{Action, GrpcStatusCode, MapType};
 use std::rc::Rc;
-use weft_core::app::App;
-use weft_core::inbound;
+use weft_core::inbound::{Callee, RequestStep};
+use weft_core::runtime::StreamId;
 
 /// One request to the application.
 pub struct Inbound {
-    app: Rc<App>,
+    callee: Rc<Callee>,
     id: u32,
     answered: bool,
 }
 
 impl Inbound {
     /// For the request of that number.
-    pub fn new(app: Rc<App>, id: u32) -> Self {
-        Self { app, id, answered: false }
+    pub fn new(callee: Rc<Callee>, id: u32) -> Self {
+        Self { callee, id, answered: false }
     }
 }
 
@@ -28,9 +28,18 @@ impl HttpContext for Inbound {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         host::enter(self.id);
         let headers = host::read_headers(MapType::HttpRequestHeaders);
-        let edits = inbound::request_edits(self.app.config(), &headers, &self.app.trace(&headers));
-        host::edit(MapType::HttpRequestHeaders, &edits);
-        Action::Continue
+        let step = self.callee.request(&headers, host::peer_uri);
+        // Our own answer comes through the response callback.
+        self.answered = !matches!(step, RequestStep::Forward(_));
+        match step {
+            RequestStep::Forward(edits) => {
+                host::edit(MapType::HttpRequestHeaders, &edits);
+                return Action::Continue;
+            }
+            RequestStep::Refuse(reply) => host::reply(StreamId(self.id), &reply),
+            RequestStep::Deny(message) => host::reply_grpc(GrpcStatusCode::PermissionDenied, &message),
+        }
+        Action::Pause
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -39,6 +48,6 @@ impl HttpContext for Inbound {
         if std::mem::replace(&mut self.answered, true) {
             return Action::Continue;
         }
-        apply_response(self.id, inbound::response_step(self.app.config(), &host::Answer))
+        apply_response(self.id, self.callee.response(&host::Answer))
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use weft_core::app::{App, refusals};
 use weft_core::config::{LogLevel, Problem};
 use weft_core::host::{CallId, TcpId};
+use weft_core::inbound::Callee;
 use weft_core::runtime::{Runtime, Scope};
 use weft_core::worker::Vm;
 
@@ -30,7 +31,7 @@ enum Role {
         app: Rc<App>,
         proxy: Rc<Proxy>,
     },
-    Inbound(Rc<App>),
+    Inbound(Rc<Callee>),
     Tcp,
 }
 
@@ -80,7 +81,7 @@ impl Root {
                 self.role = Role::Api { app, proxy };
             }
             "weft.inbound" => {
-                self.role = Role::Inbound(App::callee(&text, proxy, vm)?);
+                self.role = Role::Inbound(Callee::read(&text, proxy, vm)?);
             }
             other => {
                 let what = format!("root_id {other:?} is no role");
@@ -187,7 +188,7 @@ impl RootContext for Root {
         THIS.with(|vm| vm.mark.set());
         match &self.role {
             Role::Api { app, .. } => Some(Box::new(Api::new(Rc::clone(app), id))),
-            Role::Inbound(app) => Some(Box::new(Inbound::new(Rc::clone(app), id))),
+            Role::Inbound(callee) => Some(Box::new(Inbound::new(Rc::clone(callee), id))),
             Role::Tcp => Some(Box::new(Tcp::new(id))),
             Role::None => None,
         }

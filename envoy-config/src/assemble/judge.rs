@@ -47,10 +47,11 @@ impl Places {
         self.add(&path, "", &subscription.place, &subject);
     }
 
-    /// Where the traces are.
+    /// Where the traces and who may call are.
     pub(super) fn set_configuration(&mut self, configuration: &Configuration) {
         let subject = format!("Configuration {:?}", configuration.name);
         self.add("$", ".tracing", &configuration.sampling, &subject);
+        self.add("$", ".accessControl", &configuration.access, &subject);
     }
 
     /// The nearest thing to a path that has a place.

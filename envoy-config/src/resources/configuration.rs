@@ -1,21 +1,26 @@
 //! `kind: Configuration`.
 
-use super::{Head, head};
+use super::{Head, access_control, head};
 use crate::problem::Place;
 use crate::yaml::Fields;
-use weft_core::config::Tracing;
+use weft_core::config::{AccessControl, Tracing};
 
-/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces.
+/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces and who may
+/// call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
     /// Its name.
     pub name: String,
     /// Its traces.
     pub tracing: Tracing,
+    /// Who may call.
+    pub access_control: Option<AccessControl>,
     /// Where it is.
     pub place: Place,
     /// Where its sampling rate is.
     pub sampling: Place,
+    /// Where it says who may call.
+    pub access: Place,
 }
 
 /// Reads one; what is wrong with it is told.
@@ -23,10 +28,16 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Configuration> {
     let Head { name, place, .. } = head(&mut fields, "Configuration");
     let spec = fields.fields("spec");
     fields.finish();
-    let mut configuration = Configuration { name, tracing: Tracing::default(), sampling: place.clone(), place };
+    let (sampling, access) = (place.clone(), place.clone());
+    let mut configuration =
+        Configuration { name, tracing: Tracing::default(), access_control: None, place, sampling, access };
     let Some(mut spec) = spec else { return Some(configuration) };
     if let Some(tracing) = spec.fields("tracing") {
         read_tracing(tracing, &mut configuration);
+    }
+    if let Some(access) = spec.fields("accessControl") {
+        configuration.access = access.place();
+        configuration.access_control = access_control::read(access);
     }
     refuse(&mut spec);
     spec.finish();
@@ -69,7 +80,7 @@ fn refuse(spec: &mut Fields<'_>) {
     spec.refuse("appHttpPipeline", None, "use Envoy's filters");
     spec.refuse("nameResolution", None, "the proxy's clusters say where applications are");
     spec.refuse("features", None, "they are daprd's");
-    for later in ["accessControl", "api", "secrets", "components", "logging", "wasm", "workflow"] {
+    for later in ["api", "secrets", "components", "logging", "wasm", "workflow"] {
         spec.refuse(later, None, "not by this release; remove it");
     }
 }

@@ -213,15 +213,68 @@ spec:
   tracing: {zipkin: {endpointAddress: 'http://z'}}
   mtls: {enabled: true}
   httpPipeline: {handlers: [{name: n, type: middleware.http.x}]}
-  accessControl: {defaultAction: deny}
+  secrets: {scopes: [{storeName: s}]}
 ";
     let found = faults(text);
     let names = ["5: Configuration \"c\": spec.tracing.zipkin", "6: Configuration \"c\": spec.mtls.enabled"];
-    let more = ["7: Configuration \"c\": spec.httpPipeline", "8: Configuration \"c\": spec.accessControl"];
+    let more = ["7: Configuration \"c\": spec.httpPipeline", "8: Configuration \"c\": spec.secrets"];
     for (found, wanted) in found.iter().zip(names.into_iter().chain(more)) {
         assert!(found.starts_with(&format!("r.yaml:{wanted} is not supported: ")), "{found}");
     }
     assert_eq!(found.len(), 4);
+}
+
+#[test]
+fn access_control_is_read_with_its_policies() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata: {name: c}
+spec:
+  accessControl:
+    defaultAction: Deny
+    trustDomain: public
+    policies:
+    - appId: shop
+      namespace: default
+      trustDomain: public
+      defaultAction: ''
+      operations:
+      - {name: /stock/*, httpVerb: [GET, PUT], action: allow}
+";
+    let (resources, found) = read(text);
+    assert_eq!(found, [""; 0]);
+    let access = serde_json::to_value(&resources.configurations[0].access_control).unwrap();
+    let operation = serde_json::json!({"name": "/stock/*", "httpVerb": ["GET", "PUT"], "action": "allow"});
+    let policy = serde_json::json!({"appId": "shop", "namespace": "default", "trustDomain": "public", "operations": [operation]});
+    assert_eq!(access, serde_json::json!({"defaultAction": "deny", "policies": [policy]}));
+    let empty = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\nspec: {accessControl: {policies: []}}\n";
+    assert_eq!(read(empty).0.configurations[0].access_control, None);
+}
+
+#[test]
+fn what_is_wrong_with_access_control_is_told_with_its_line() {
+    let text = "apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata: {name: c}
+spec:
+  accessControl:
+    defaultAction: forbid
+    policies:
+    - appId: shop
+      namespace: default
+      operations:
+      - {name: /a}
+      - {name: /b, action: alow, verbs: [GET]}
+";
+    let place = "Configuration \"c\": spec.accessControl";
+    let wanted = [
+        format!("r.yaml:6: {place}.defaultAction is \"forbid\", which is neither allow nor deny"),
+        format!("r.yaml:8: {place}.policies[0].trustDomain is missing"),
+        format!("r.yaml:11: {place}.policies[0].operations[0].action is missing"),
+        format!("r.yaml:12: {place}.policies[0].operations[1].action is \"alow\", which is neither allow nor deny"),
+        format!("r.yaml:12: {place}.policies[0].operations[1].verbs is not known; there may be name, httpVerb, action"),
+    ];
+    assert_eq!(faults(text), wanted);
 }
 
 const ENVIRONMENT_STORE: &str =

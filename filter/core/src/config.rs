@@ -3,6 +3,7 @@
 //! The types live here once; the `weft` CLI writes them, the filter reads them. What a text may hold stands in the
 //! tables of `shapes`, from which the reader and the JSON Schema (`filter/plugin-config.schema.json`) are made.
 
+mod access;
 mod check;
 mod form;
 mod problem;
@@ -13,6 +14,7 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use access::{AccessControl, Action, Callers, Identity, Operation, Policy};
 pub(crate) use check::is_label;
 pub use problem::Problem;
 pub use schema::schema;
@@ -48,6 +50,13 @@ pub struct PluginConfig {
     /// Declarative subscriptions. Those that the application names at `/dapr/subscribe` come on top.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
+    /// Who may call the application. Absent: everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_control: Option<AccessControl>,
+    /// How its callers are told apart. Absent: by certificate if access is controlled, else what the caller's proxy says
+    /// is taken as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callers: Option<Callers>,
     /// Distributed tracing.
     pub tracing: Tracing,
     /// The least severe log line that is written.
@@ -91,6 +100,8 @@ impl PluginConfig {
             link: None,
             components: Vec::new(),
             subscriptions: Vec::new(),
+            access_control: None,
+            callers: None,
             tracing: Tracing::default(),
             log_level: LogLevel::default(),
             limits: Limits::default(),

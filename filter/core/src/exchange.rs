@@ -168,7 +168,7 @@ impl Exchange {
 }
 
 /// By the proxy's own rule: to any other request, `application/grpc-web` too, it would give a gRPC error as a plain 200.
-fn is_grpc(headers: &Headers) -> bool {
+pub(crate) fn is_grpc(headers: &Headers) -> bool {
     let rest = headers.get("content-type").and_then(|value| value.strip_prefix(b"application/grpc"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
 }

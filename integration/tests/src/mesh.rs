@@ -1,5 +1,6 @@
 //! Applications that meet in one Envoy, with their backends.
 
+mod callee;
 mod update;
 
 use crate::app::TestApp;
@@ -46,6 +47,8 @@ struct AppSpec {
     programmatic: Value,
     listens: bool,
     protocol: Protocol,
+    /// More members of its plugin configuration.
+    plugin: Value,
 }
 
 impl Builder {
@@ -57,8 +60,9 @@ impl Builder {
 
     /// Adds an application with a [`TestApp`].
     pub fn app(mut self, id: &str) -> Self {
-        let (id, protocol) = (id.to_owned(), Protocol::default());
-        self.apps.push(AppSpec { id, subscriptions: json!([]), programmatic: json!([]), listens: true, protocol });
+        let (id, protocol, none) = (id.to_owned(), Protocol::default(), json!([]));
+        let (subscriptions, programmatic, plugin) = (none.clone(), none, json!({}));
+        self.apps.push(AppSpec { id, subscriptions, programmatic, listens: true, protocol, plugin });
         self
     }
 
@@ -186,7 +190,9 @@ impl Builder {
     pub fn start(self) -> Mesh {
         let apps: Vec<MeshApp> = self.apps.iter().map(MeshApp::new).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = self.proxy(&apps).bootstrap();
+        let proxy = self.proxy(&apps);
+        let mut config = proxy.bootstrap();
+        callee::open(&mut config, &proxy, &apps);
         self.edits.iter().for_each(|edit| edit(&mut config));
         if self.listeners_in_file {
             update::listeners_to_file(&mut config, &folder);
@@ -217,17 +223,21 @@ impl Builder {
     }
 
     fn served(&self, spec: &AppSpec, app: &MeshApp) -> App {
-        let resources = read_plugin(&json!({
+        let mut plugin = json!({
             "version": 1,
             "appId": spec.id,
             "app": {"cluster": "app", "authority": "app"},
             "link": {"cluster": "link"},
             "components": self.components,
             "subscriptions": spec.subscriptions,
-        }));
+        });
+        plugin.as_object_mut().expect("an object").extend(spec.plugin.as_object().cloned().unwrap_or_default());
+        let resources = read_plugin(&plugin);
         App {
             components: resources.components,
             subscriptions: resources.subscriptions,
+            access_control: resources.access_control,
+            callers: resources.callers,
             tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
             log_level: self.log_level,
@@ -329,6 +339,7 @@ pub struct MeshApp {
     id: String,
     http: u16,
     grpc: u16,
+    inbound: u16,
     /// The application itself.
     pub server: TestApp,
 }
@@ -342,7 +353,7 @@ impl MeshApp {
         if spec.listens {
             server.resume();
         }
-        Self { id: spec.id.clone(), http: ports::free(), grpc: ports::free(), server }
+        Self { id: spec.id.clone(), http: ports::free(), grpc: ports::free(), inbound: ports::free(), server }
     }
 
     /// Dapr's HTTP API, `host:port`.

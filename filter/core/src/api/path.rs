@@ -107,6 +107,11 @@ pub fn method_path(raw: &str) -> Result<String, InvalidMethod> {
     Ok(encode(&clean_bytes(&decoded)))
 }
 
+/// The same for a path that was never encoded: a `%` in it is one.
+pub fn encoded(path: &str) -> String {
+    encode(&clean_bytes(path.as_bytes()))
+}
+
 /// Whether decoding and encoding would change nothing.
 fn is_plain(path: &str) -> bool {
     path.bytes().all(|byte| is_path_byte(byte) && byte != b'%')

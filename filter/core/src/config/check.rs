@@ -95,7 +95,8 @@ impl Check<'_> {
             Form::Object(shape) => self.object(shape, value),
             Form::Map(shape) => self.each_member(value, |check, value| check.object(shape, value)),
             Form::Texts => self.each_member(value, |check, value| check.value(Form::Text, value)),
-            Form::List(shape) => self.list(shape, value),
+            Form::List(shape) => self.list(value, |check, element| check.object(shape, element)),
+            Form::Words => self.list(value, |check, element| check.value(Form::Word, element)),
             Form::Flag if matches!(value.get(), "true" | "false") => {}
             Form::Flag => self.wrong_kind(value, "true or false"),
             Form::Number(least, most) => self.number(least, most, value),
@@ -113,11 +114,11 @@ impl Check<'_> {
         }
     }
 
-    fn list(&mut self, shape: &'static Shape, value: RawValue<'_>) {
+    fn list(&mut self, value: RawValue<'_>, look: impl Fn(&mut Self, RawValue<'_>)) {
         let elements = if value.is_null() { None } else { json::array(value.get()).ok() };
         let Some(elements) = elements else { return self.wrong_kind(value, "an array") };
         for (at, element) in elements.into_iter().enumerate() {
-            self.within(&index(at), |check| check.object(shape, element));
+            self.within(&index(at), |check| look(check, element));
         }
     }
 
@@ -181,7 +182,7 @@ impl Check<'_> {
 fn expected(form: Form) -> &'static str {
     match form {
         Form::Object(_) | Form::Map(_) | Form::Texts => "an object",
-        Form::List(_) => "an array",
+        Form::List(_) | Form::Words => "an array",
         Form::Flag => "true or false",
         Form::Number(..) => "a whole number",
         _ => "a string",

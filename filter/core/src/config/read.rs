@@ -2,11 +2,13 @@
 //! and is taken as absent here.
 
 use super::{
-    AppChannel, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Invoke,
-    Limits, LinkConfig, LogLevel, PluginConfig, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
+    AccessControl, Action, AppChannel, Callers, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY,
+    DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig,
+    Policy, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
+use crate::access::pattern;
 use crate::blocks::Blocks;
-use crate::json::{RawObject, RawValue};
+use crate::json::{self, RawObject, RawValue};
 use std::collections::BTreeMap;
 
 #[inline(never)]
@@ -21,6 +23,8 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         link: child(object, "link").map(|link| LinkConfig { cluster: text(&link, "cluster") }),
         components: list(object, "components", component),
         subscriptions: list(object, "subscriptions", subscription),
+        access_control: child(object, "accessControl").map(|it| access_control(&it)),
+        callers: child(object, "callers").map(|it| callers(&it)),
         tracing: Tracing {
             sampling_rate: within(object, "tracing", |it| text_or(it, "samplingRate", DEFAULT_SAMPLING)),
         },
@@ -80,6 +84,54 @@ fn subscription(object: &RawObject<'_>) -> Subscription {
 }
 
 #[inline(never)]
+fn access_control(object: &RawObject<'_>) -> AccessControl {
+    AccessControl {
+        default_action: action(object, "defaultAction"),
+        policies: list(object, "policies", policy),
+        probes: words(object, "probes"),
+    }
+}
+
+#[inline(never)]
+fn policy(object: &RawObject<'_>) -> Policy {
+    Policy {
+        app_id: text(object, "appId"),
+        namespace: text(object, "namespace"),
+        trust_domain: text(object, "trustDomain"),
+        default_action: action(object, "defaultAction"),
+        operations: pattern::in_order(list(object, "operations", operation)),
+    }
+}
+
+fn operation(object: &RawObject<'_>) -> Operation {
+    let (name, action) = (text(object, "name"), action(object, "action"));
+    Operation {
+        name: pattern::normal(&name),
+        http_verb: words(object, "httpVerb"),
+        action: action.unwrap_or(Action::Deny),
+    }
+}
+
+fn action(object: &RawObject<'_>, name: &str) -> Option<Action> {
+    Action::of(&text(object, name))
+}
+
+#[inline(never)]
+fn callers(object: &RawObject<'_>) -> Callers {
+    let accounts = child(object, "serviceAccounts").unwrap_or_default();
+    let one = |(account, app): (&str, _)| Some((account.to_owned(), json::string(app, "").ok()?.into_owned()));
+    Callers {
+        identity: Identity::of(&text(object, "identity")),
+        service_accounts: accounts.members().filter_map(one).collect(),
+    }
+}
+
+fn words(object: &RawObject<'_>, name: &str) -> Vec<String> {
+    let values = object.array(name).unwrap_or_default().into_iter();
+    values.filter_map(|value| json::string(value, "").ok()).map(|text| text.into_owned()).collect()
+}
+
+#[inline(never)]
 fn maybe(object: &RawObject<'_>, name: &str) -> Option<String> {
     object.string(name).ok().flatten().map(|text| text.into_owned())
 }
@@ -112,9 +164,11 @@ fn within<T>(object: &RawObject<'_>, name: &str, read: impl FnOnce(&RawObject<'_
 
 /// Every element, so that positions stay as they are in the text.
 fn list<T>(object: &RawObject<'_>, name: &str, read: impl Fn(&RawObject<'_>) -> T) -> Vec<T> {
-    let one = |value: RawValue<'_>| {
-        let object = if value.is_null() { None } else { RawObject::of(value, "").ok() };
-        read(&object.unwrap_or_default())
-    };
-    object.array(name).unwrap_or_default().into_iter().map(one).collect()
+    objects(object, name).iter().map(read).collect()
+}
+
+#[inline(never)]
+fn objects<'a>(object: &RawObject<'a>, name: &str) -> Vec<RawObject<'a>> {
+    let one = |value: RawValue<'a>| if value.is_null() { None } else { RawObject::of(value, "").ok() };
+    object.array(name).unwrap_or_default().into_iter().map(|value| one(value).unwrap_or_default()).collect()
 }

@@ -1,7 +1,7 @@
 //! What members say of each other: names that must name something, and things that must be there together.
 
 use super::check::{index, is_label, step};
-use super::{Component, DEFAULT_NAMESPACE, PluginConfig, Problem, Subscription};
+use super::{Component, DEFAULT_NAMESPACE, PluginConfig, Policy, Problem, Subscription};
 
 /// Checks a draft; what is empty or absent in it and has to be there was reported already.
 #[inline(never)]
@@ -29,8 +29,23 @@ fn look(config: &PluginConfig, problems: &mut Vec<Problem>) {
     for (at, subscription) in config.subscriptions.iter().enumerate() {
         check_subscription(config, at, subscription, problems);
     }
+    if let Some(access) = &config.access_control {
+        check_policies(&access.policies, problems);
+    }
     if !config.subscriptions.is_empty() && config.app.is_none() {
         problems.push(Problem::new("$.app", "is missing", "add it: subscriptions need the application's address"));
+    }
+}
+
+/// Of two policies for one caller only one could hold.
+#[inline(never)]
+fn check_policies(policies: &[Policy], problems: &mut Vec<Problem>) {
+    for (at, policy) in policies.iter().enumerate() {
+        let is_same = |other: &Policy| other.app_id == policy.app_id && other.namespace == policy.namespace;
+        if !policy.app_id.is_empty() && policies.iter().take(at).any(is_same) {
+            let path = ["$.accessControl.policies", &index(at)].concat();
+            problems.push(Problem::new(&path, "is for the same caller as another one", "put them into one"));
+        }
     }
 }
 

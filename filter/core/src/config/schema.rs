@@ -55,6 +55,7 @@ fn value(form: Form) -> Map<String, Value> {
         Form::OneOf(words) => json!({"enum": words}),
         Form::Flag => json!({"type": "boolean"}),
         Form::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Form::Words => json!({"type": "array", "items": text("^[!-~]+$")}),
         Form::Texts => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Form::Object(shape) => return object(shape),
         Form::Map(shape) => json!({"type": "object", "additionalProperties": object(shape)}),

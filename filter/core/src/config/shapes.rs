@@ -1,9 +1,12 @@
 //! The tables of the plugin configuration: every member, its form, what stands for it where it is absent.
 
-use super::form::Form::{Empty, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word};
+use super::form::Form::{
+    Empty, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
+};
 use super::form::{Absent, Member, Shape};
 use super::{
-    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, LARGEST_MAX_BODY, VERSION,
+    Action, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity,
+    LARGEST_MAX_BODY, VERSION,
 };
 
 /// The whole configuration.
@@ -28,6 +31,13 @@ pub(super) const PLUGIN_CONFIG: Shape = Shape {
             "subscriptions",
             List(&SUBSCRIPTION),
             "Declarative subscriptions. Those that the application names at /dapr/subscribe come on top.",
+        ),
+        Member::optional("accessControl", Object(&ACCESS_CONTROL), "Who may call the application. Absent: everybody."),
+        Member::optional(
+            "callers",
+            Object(&CALLERS),
+            "How callers are told apart. Absent: by certificate if access is controlled, else what the caller's proxy says \
+             is taken as it is.",
         ),
         Member::optional("tracing", Object(&TRACING), "Distributed tracing."),
         Member::optional("logLevel", OneOf(LEVELS), "The least severe log line that is written.")
@@ -108,6 +118,56 @@ const RULE: Shape = Shape {
             "The condition. Only the empty one, which always holds, is supported by this release.",
         ),
         Member::needed("path", Path, "Path in the application."),
+    ],
+};
+
+const ACCESS_CONTROL: Shape = Shape {
+    members: &[
+        Member::optional(
+            "defaultAction",
+            OneOf(Action::WORDS),
+            "What holds where no policy says otherwise. Absent: deny if there are policies, else allow.",
+        ),
+        Member::optional("policies", List(&POLICY), "What single callers may do."),
+        Member::optional("probes", Words, "Paths that are not judged when they are read with GET or HEAD."),
+    ],
+};
+
+const POLICY: Shape = Shape {
+    members: &[
+        Member::needed("appId", Label, "The caller's app id."),
+        Member::needed("namespace", Label, "The caller's namespace."),
+        Member::needed("trustDomain", Word, "The trust domain of the caller's certificate."),
+        Member::optional(
+            "defaultAction",
+            OneOf(Action::WORDS),
+            "What holds where no operation says otherwise. Absent: the default of all.",
+        ),
+        Member::optional("operations", List(&OPERATION), "Rules for single paths."),
+    ],
+};
+
+const OPERATION: Shape = Shape {
+    members: &[
+        Member::needed(
+            "name",
+            Name,
+            "The path, encoded as in a URL. * stands for any part of one segment, ** for any part of the path.",
+        ),
+        Member::optional("httpVerb", Words, "Verbs; * for any. None: any."),
+        Member::needed("action", OneOf(Action::WORDS), "What holds for them."),
+    ],
+};
+
+const CALLERS: Shape = Shape {
+    members: &[
+        Member::optional("identity", OneOf(Identity::WORDS), "What says who calls.").or(Absent::Text("certificate")),
+        Member::optional(
+            "serviceAccounts",
+            Texts,
+            "Which application runs under which service account, <namespace>/<account>. Empty: accounts are named as their \
+             applications.",
+        ),
     ],
 };
 

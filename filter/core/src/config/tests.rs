@@ -21,6 +21,17 @@ fn whole() -> Value {
             "pubsubname": "p", "topic": "t", "deadLetterTopic": "d", "metadata": {"rawPayload": "true"},
             "routes": {"rules": [{"match": "", "path": "/x"}], "default": "/y"},
         }],
+        "accessControl": {
+            "defaultAction": "deny", "probes": ["/healthz"],
+            "policies": [{
+                "appId": "shop", "namespace": "default", "trustDomain": "public", "defaultAction": "allow",
+                "operations": [{"name": "/stock/*", "httpVerb": ["GET"], "action": "deny"}],
+            }],
+        },
+        "callers": {
+            "identity": "linkerd",
+            "serviceAccounts": {"default/shop-account": "shop"},
+        },
         "tracing": {"samplingRate": "0.5"}, "logLevel": "warn", "limits": {"maxBodyBytes": 1000}, "test": {"trap": true},
     })
 }
@@ -39,7 +50,7 @@ fn with(pointer: &str, value: Value) -> Value {
     let mut config = whole();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     match config.pointer_mut(parent).unwrap() {
-        Value::Object(members) => drop(members.insert(name.to_owned(), value)),
+        Value::Object(members) => drop(members.insert(name.replace("~1", "/"), value)),
         Value::Array(elements) => elements[name.parse::<usize>().unwrap()] = value,
         other => panic!("{other} has no members"),
     }
@@ -130,6 +141,11 @@ fn each_member_that_must_be_there_is_missed() {
         "/subscriptions/0/topic",
         "/subscriptions/0/routes",
         "/subscriptions/0/routes/rules/0/path",
+        "/accessControl/policies/0/appId",
+        "/accessControl/policies/0/namespace",
+        "/accessControl/policies/0/trustDomain",
+        "/accessControl/policies/0/operations/0/name",
+        "/accessControl/policies/0/operations/0/action",
     ] {
         let problems = read(&without(pointer)).unwrap_err();
         let path = pointer.replace("/0", "[0]").replace('/', ".");
@@ -151,6 +167,8 @@ fn a_reference_to_nothing_is_told_where_it_stands() {
     );
     assert_eq!(paths(&with("/invoke/apps/a b", json!({"authority": "x"}))), ["$.invoke.apps[\"a b\"]"]);
     assert_eq!(paths(&with("/subscriptions/0/routes", json!({"rules": []}))), ["$.subscriptions[0].routes"]);
+    let policy = json!({"appId": "shop", "namespace": "default", "trustDomain": "public"});
+    assert_eq!(paths(&with("/accessControl/policies", json!([policy, policy]))), ["$.accessControl.policies[1]"]);
 }
 
 #[test]

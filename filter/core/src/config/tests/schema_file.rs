@@ -106,7 +106,7 @@ fn pointers(value: &Value, at: String) -> Vec<String> {
     };
     let mut all = Vec::new();
     for (name, child) in children {
-        let path = format!("{at}/{name}");
+        let path = format!("{at}/{}", name.replace('/', "~1"));
         all.extend(pointers(child, path.clone()));
         all.push(path);
     }

@@ -1,0 +1,8 @@
+//! The callee's side: who may call an application, and what stands between a call and it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "callee/access.rs"]
+mod access;
+#[path = "callee/paths.rs"]
+mod paths;
