@@ -34,7 +34,9 @@ impl<R> Future for Answer<R> {
 
 pub(super) struct Command<R> {
     kind: Kind,
+    /// Empty once they need not be sent again.
     bytes: Vec<u8>,
+    size: usize,
     /// Replies still to come; the last one is the answer.
     replies: usize,
     expected: usize,
@@ -46,12 +48,14 @@ pub(super) struct Command<R> {
 impl<R> Command<R> {
     pub(super) fn new(kind: Kind, bytes: Vec<u8>, replies: usize, now: Time) -> (Self, Answer<R>) {
         let (waiter, answer) = channel();
-        let command = Self { kind, bytes, replies, expected: replies, since: now, tries: 0, waiter };
+        let size = bytes.len();
+        let command = Self { kind, bytes, size, replies, expected: replies, since: now, tries: 0, waiter };
         (command, Answer(answer))
     }
 
+    /// How many bytes it has or had.
     pub(super) fn size(&self) -> usize {
-        self.bytes.len()
+        self.size
     }
 
     pub(super) fn fail(self, error: LinkError) {
@@ -73,11 +77,12 @@ pub(super) struct Queue<R> {
     unsent: VecDeque<Command<R>>,
     sent: VecDeque<Command<R>>,
     unsent_bytes: usize,
+    sent_bytes: usize,
 }
 
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Self { unsent: VecDeque::new(), sent: VecDeque::new(), unsent_bytes: 0 }
+        Self { unsent: VecDeque::new(), sent: VecDeque::new(), unsent_bytes: 0, sent_bytes: 0 }
     }
 }
 
@@ -86,8 +91,9 @@ impl<R: 'static> Queue<R> {
         self.unsent.len() + self.sent.len()
     }
 
+    /// The sizes of all commands without an answer. One that was sent counts too: the proxy may still hold its bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.unsent_bytes
+        self.unsent_bytes + self.sent_bytes
     }
 
     pub(super) fn any_sent(&self) -> bool {
@@ -114,6 +120,7 @@ impl<R: 'static> Queue<R> {
             }
             command.since = now;
             command.tries += 1;
+            self.sent_bytes += command.size;
             self.sent.push_back(command);
             count += 1;
         }
@@ -130,7 +137,10 @@ impl<R: 'static> Queue<R> {
             return Matched::More;
         }
         match self.sent.pop_front() {
-            Some(command) => Matched::Done(Box::new(move || command.waiter.send(Ok(reply)))),
+            Some(command) => {
+                self.sent_bytes = self.sent_bytes.saturating_sub(command.size);
+                Matched::Done(Box::new(move || command.waiter.send(Ok(reply))))
+            }
             None => Matched::Unasked,
         }
     }
@@ -139,6 +149,7 @@ impl<R: 'static> Queue<R> {
     /// reply for as long as it may would otherwise never be asked again.
     pub(super) fn connection_lost(&mut self, now: Time) -> Vec<Command<R>> {
         let mut orphans = Vec::new();
+        self.sent_bytes = 0;
         for mut command in std::mem::take(&mut self.sent).into_iter().rev() {
             if command.kind == Kind::Read && command.tries < 2 {
                 command.replies = command.expected;
