@@ -5,6 +5,7 @@
 
 mod connection;
 mod queue;
+mod received;
 
 use super::Runtime;
 use crate::host::TcpTarget;
@@ -62,7 +63,7 @@ pub trait Codec: 'static {
 pub struct LinkSettings {
     /// Commands that may wait or be under way at once.
     pub max_commands: usize,
-    /// Bytes that may wait to be sent, in all.
+    /// Bytes of commands that may wait or be under way at once.
     pub max_bytes: usize,
     /// How long a command may wait for a connection before it is given back unsent.
     pub unsent_timeout: Duration,
@@ -153,11 +154,6 @@ impl<C: Codec> Link<C> {
         let (command, answer) = Command::new(kind, bytes, replies, self.0.now());
         self.0.take(command);
         answer
-    }
-
-    /// Ends the connection. What waits is told; the next command opens it again.
-    pub fn close(&self) {
-        self.0.lost("closed by the filter", Duration::ZERO);
     }
 }
 

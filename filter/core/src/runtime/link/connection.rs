@@ -1,6 +1,7 @@
 //! One link's connection: opening, greeting, sending, receiving, losing it.
 
 use super::queue::{Command, Matched, Queue};
+use super::received::Received;
 use super::{Codec, Decoded, LinkError, LinkSettings};
 use crate::host::{LogLevel, Metric, TcpId, TcpTarget, Time};
 use crate::log_line::Line;
@@ -36,34 +37,8 @@ impl State {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
-/// Room for received bytes that is kept between replies.
-const KEPT_CAPACITY: usize = 64 * 1024;
-
-/// Bytes from the backend that belong to no reply yet.
-#[derive(Default)]
-struct Received {
-    bytes: Vec<u8>,
-    /// How much of the front has been decoded; dropped once per data event.
-    used: usize,
-    /// Decoding is useless before this many bytes follow `used`.
-    needed: usize,
-}
-
-impl Received {
-    /// The bytes to decode, unless they are known to be too few.
-    fn ready(&self) -> Option<&[u8]> {
-        let rest = self.bytes.get(self.used..)?;
-        (!rest.is_empty() && rest.len() >= self.needed).then_some(rest)
-    }
-
-    fn drop_used(&mut self) {
-        self.bytes.drain(..self.used.min(self.bytes.len()));
-        self.used = 0;
-        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_CAPACITY {
-            self.bytes = Vec::new();
-        }
-    }
-}
+/// How often the log is told that a backend cannot be reached.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 struct Inner<C: Codec> {
     state: State,
@@ -71,6 +46,8 @@ struct Inner<C: Codec> {
     received: Received,
     backoff: Duration,
     last_error: String,
+    /// What the log was told of failed attempts since the connection was up, and when.
+    told: Option<(&'static str, Time)>,
     keeper: bool,
 }
 
@@ -106,6 +83,7 @@ impl<C: Codec> Connection<C> {
             received: Received::default(),
             backoff: FIRST_BACKOFF,
             last_error: "not connected yet".to_owned(),
+            told: None,
             keeper: false,
         };
         Self { runtime, target, settings, codec, inner: RefCell::new(inner), changed: Signal::default() }
@@ -157,20 +135,28 @@ impl<C: Codec> Connection<C> {
             State::Idle => self.clone().connect(),
             State::Waiting { until } if until <= now => self.clone().connect(),
             State::Opening { since, .. } | State::Greeting { since, .. } if now >= since + CONNECT_TIMEOUT => {
-                self.lost("no connection in time", Duration::ZERO);
+                self.lost("no connection in time");
             }
             State::Up { .. } if self.inner.borrow().queue.overdue(sent_limit) => {
                 self.runtime.host().count(Metric::LinkTimeouts, 1);
-                self.lost("no reply in time", Duration::ZERO);
+                self.lost("no reply in time");
             }
             _ => {}
         }
         let late = self.inner.borrow_mut().queue.take_unsent_before(unsent_limit);
         if !late.is_empty() {
-            let reason = self.inner.borrow().last_error.clone();
-            let reason = format!("no connection to {}: {reason}", self.target.backend);
+            let reason = self.why_unsent();
             late.into_iter().for_each(|command| command.fail(LinkError::NotSent { reason: reason.clone() }));
         }
+    }
+
+    #[inline(never)]
+    fn why_unsent(&self) -> String {
+        let backend = &self.target.backend;
+        if self.is_up() {
+            return format!("{backend} was too slow: earlier commands had no reply for too long");
+        }
+        format!("no connection to {backend}: {}", self.inner.borrow().last_error)
     }
 
     fn next_check(&self) -> Duration {
@@ -190,7 +176,7 @@ impl<C: Codec> Connection<C> {
         let events: Rc<dyn TcpEvents> = self.clone();
         match self.runtime.tcp_open(&self.target, &events) {
             Ok(tcp) => self.inner.borrow_mut().state = State::Opening { tcp, since: self.runtime.now() },
-            Err(error) => self.lost(&error.to_string(), Duration::ZERO),
+            Err(error) => self.lost(&error.to_string()),
         }
     }
 
@@ -209,12 +195,34 @@ impl<C: Codec> Connection<C> {
         }
         self.runtime.host().count(Metric::LinkCommands, u32::try_from(count).unwrap_or(u32::MAX));
         if let Err(error) = self.runtime.host().tcp_send(tcp, &bytes) {
-            self.lost(&error.to_string(), Duration::ZERO);
+            self.lost(&error.to_string());
         }
     }
 
-    /// The connection has gone or is given up: tells the waiters, plans the next attempt.
-    pub(super) fn lost(&self, reason: &str, not_before: Duration) {
+    /// The connection has gone or is given up: tells the waiters and the log, plans the next attempt.
+    fn lost(&self, reason: &str) {
+        if self.is_up() {
+            self.give_up(reason, Duration::ZERO);
+            self.say(LogLevel::Warn, "connection lost", reason);
+        } else {
+            self.give_up(reason, Duration::ZERO);
+            self.attempt_failed(LogLevel::Warn, "no connection", reason);
+        }
+    }
+
+    /// Tells the log at that level, unless the same was told a short while ago.
+    #[inline(never)]
+    fn attempt_failed(&self, level: LogLevel, what: &'static str, why: &str) {
+        let now = self.runtime.now();
+        let told = self.inner.borrow().told;
+        let is_news = told.is_none_or(|(before, at)| before != what || now >= at + TOLD_EVERY);
+        if is_news {
+            self.inner.borrow_mut().told = Some((what, now));
+        }
+        self.say(if is_news { level } else { LogLevel::Debug }, what, why);
+    }
+
+    fn give_up(&self, reason: &str, not_before: Duration) {
         let mut inner = self.inner.borrow_mut();
         let old = inner.state;
         let jitter = self.jitter(inner.backoff);
@@ -232,8 +240,6 @@ impl<C: Codec> Connection<C> {
         let unknown =
             LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
         orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
-        let level = if matches!(old, State::Up { .. }) { LogLevel::Warn } else { LogLevel::Debug };
-        self.say(level, "connection lost", reason);
     }
 
     fn say(&self, level: LogLevel, what: &str, why: &str) {
@@ -251,8 +257,8 @@ impl<C: Codec> Connection<C> {
 
     fn greeted(&self, reply: C::Reply) {
         if let Err(why) = self.codec.check_greeting(reply) {
-            self.say(LogLevel::Error, "refused by the backend", &why);
-            self.lost(&why, Duration::from_secs(1));
+            self.give_up(&why, Duration::from_secs(1));
+            self.attempt_failed(LogLevel::Error, "refused by the backend", &why);
             return;
         }
         let mut inner = self.inner.borrow_mut();
@@ -265,7 +271,10 @@ impl<C: Codec> Connection<C> {
 
     fn on_up(&self) {
         if matches!(self.inner.borrow().state, State::Up { .. }) {
-            self.inner.borrow_mut().backoff = FIRST_BACKOFF;
+            let mut inner = self.inner.borrow_mut();
+            inner.backoff = FIRST_BACKOFF;
+            inner.told = None;
+            drop(inner);
             self.say(LogLevel::Info, "connected", "");
             self.flush();
         }
@@ -279,19 +288,18 @@ impl<C: Codec> Connection<C> {
                 Ok(Decoded::Whole { reply, used }) => (Some(reply), used),
                 Ok(Decoded::Skipped { used }) => (None, used),
                 Ok(Decoded::Partial { needed }) => {
-                    inner.received.needed = needed;
+                    inner.received.wait_for(needed);
                     return None;
                 }
                 Err(why) => break why,
             };
-            inner.received.used += used;
-            inner.received.needed = 0;
+            inner.received.decoded(used);
             if reply.is_some() {
                 return reply;
             }
         };
         drop(inner);
-        self.lost(&format!("bytes that are not the protocol: {why}"), Duration::ZERO);
+        self.lost(&format!("bytes that are not the protocol: {why}"));
         None
     }
 }
@@ -313,12 +321,12 @@ impl<C: Codec> TcpEvents for Connection<C> {
         inner.state = State::Greeting { tcp, left: greeting.len(), since };
         drop(inner);
         if let Err(error) = self.runtime.host().tcp_send(tcp, &greeting.concat()) {
-            self.lost(&error.to_string(), Duration::ZERO);
+            self.lost(&error.to_string());
         }
     }
 
     fn data(&self, bytes: &[u8]) {
-        self.inner.borrow_mut().received.bytes.extend_from_slice(bytes);
+        self.inner.borrow_mut().received.add(bytes);
         while let Some(reply) = self.next_reply() {
             if matches!(self.inner.borrow().state, State::Greeting { .. }) {
                 self.greeted(reply);
@@ -329,7 +337,7 @@ impl<C: Codec> TcpEvents for Connection<C> {
                 Matched::Done(deliver) => deliver(),
                 Matched::More => {}
                 Matched::Unasked => {
-                    return self.lost("a reply that nobody asked for", Duration::ZERO);
+                    return self.lost("a reply that nobody asked for");
                 }
             }
         }
@@ -344,7 +352,7 @@ impl<C: Codec> TcpEvents for Connection<C> {
         } else {
             format!("closed with status {status}")
         };
-        self.lost(&reason, Duration::ZERO);
+        self.lost(&reason);
     }
 }
 

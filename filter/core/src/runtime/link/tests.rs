@@ -45,8 +45,16 @@ impl Setup {
     }
 
     fn with_password(settings: LinkSettings, password: Option<&'static str>) -> Self {
+        Self::with(settings, password, LogLevel::Debug)
+    }
+
+    fn at_level(level: LogLevel) -> Self {
+        Self::with(LinkSettings::default(), None, level)
+    }
+
+    fn with(settings: LinkSettings, password: Option<&'static str>, level: LogLevel) -> Self {
         let host = FakeHost::new();
-        let runtime = Runtime::new(host.clone(), LogLevel::Debug);
+        let runtime = Runtime::new(host.clone(), level);
         let target = TcpTarget { link: "weft_link".to_owned(), backend: "backend".to_owned() };
         let link = Link::new(runtime.clone(), target, Lines { password }, settings);
         Self { host, runtime, link, outcomes: Rc::default() }
@@ -229,6 +237,43 @@ fn the_bounds_refuse_at_once_and_nothing_is_sent() {
 }
 
 #[test]
+fn the_bytes_of_a_command_count_until_it_is_answered() {
+    for kind in [Kind::Read, Kind::Write] {
+        let setup = Setup::new(LinkSettings { max_bytes: 5, batch: false, ..LinkSettings::default() });
+        setup.link.open();
+        let tcp = setup.accept();
+        setup.send(kind, "aa");
+        assert_eq!(setup.sent(tcp), "aa\n");
+        setup.send(kind, "bb");
+        assert!(matches!(setup.taken().as_slice(), [("bb", Err(LinkError::NotSent { .. }))]));
+        setup.receive(tcp, "1\n");
+        setup.send(kind, "cc");
+        assert_eq!(setup.sent(tcp), "cc\n");
+        setup.lose(tcp);
+        setup.pass(100);
+        let next = setup.accept();
+        setup.send(kind, "d");
+        assert!(setup.sent(next).ends_with("d\n"), "what was lost counts once more or not at all");
+    }
+}
+
+#[test]
+fn what_waits_too_long_behind_a_slow_reply_is_told_so() {
+    let setup = Setup::new(LinkSettings::default());
+    setup.link.open();
+    setup.accept();
+    setup.send(Kind::Write, "slow");
+    setup.send(Kind::Write, "behind");
+    setup.pass(2_200);
+    let outcomes = setup.taken();
+    assert!(
+        matches!(outcomes.as_slice(), [("behind", Err(LinkError::NotSent { reason }))]
+            if reason.contains("backend was too slow") && !reason.contains("no connection")),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
 fn a_client_that_left_keeps_its_place_so_that_replies_stay_matched() {
     let setup = Setup::new(LinkSettings { batch: false, ..LinkSettings::default() });
     setup.link.open();
@@ -302,8 +347,44 @@ fn attempts_back_off_to_a_second() {
     setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
     setup.link.open();
     setup.pass(10_000);
-    let attempts = setup.host.log.borrow().iter().filter(|line| line.contains("connection lost")).count();
+    let attempts = setup.host.log.borrow().iter().filter(|line| line.contains("no connection")).count();
     assert!((10..20).contains(&attempts), "{attempts} attempts in ten seconds");
+}
+
+/// The lines that tell of a failed attempt.
+fn told(setup: &Setup) -> Vec<String> {
+    let log = setup.host.log.borrow();
+    log.iter().filter(|line| line.contains("no connection") || line.contains("refused by")).cloned().collect()
+}
+
+#[test]
+fn a_backend_that_never_comes_up_is_told_at_once_and_then_every_half_minute() {
+    let setup = Setup::at_level(LogLevel::Warn);
+    setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
+    setup.link.open();
+    setup.pass(100);
+    let lines = told(&setup);
+    assert!(lines.len() == 1 && lines[0].contains("backend=\"backend\"") && lines[0].contains("no healthy host"));
+    setup.pass(29_000);
+    assert_eq!(told(&setup).len(), 1);
+    setup.pass(62_000);
+    assert_eq!(told(&setup).len(), 4, "{:?}", told(&setup));
+}
+
+#[test]
+fn a_loss_after_the_connection_was_up_is_told_and_then_the_first_attempt_that_fails() {
+    let setup = Setup::at_level(LogLevel::Warn);
+    setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
+    setup.link.open();
+    setup.pass(100);
+    setup.host.refuse_open.set(None);
+    setup.pass(1_000);
+    let tcp = setup.accept();
+    setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
+    setup.lose(tcp);
+    setup.pass(5_000);
+    assert_eq!(told(&setup).len(), 2);
+    assert_eq!(setup.host.log.borrow().iter().filter(|line| line.contains("connection lost")).count(), 1);
 }
 
 #[test]
