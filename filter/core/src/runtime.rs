@@ -25,7 +25,7 @@ use crate::host::{CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpI
 use crate::http::Reply;
 use crate::log_line::Line;
 use calls::Calls;
-use ready::ReadyQueue;
+use ready::{ReadyQueue, TaskWaker};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -146,8 +146,8 @@ impl Runtime {
     }
 
     fn insert(&self, id: TaskId, task: Task) {
-        self.0.tasks.borrow_mut().add(id, task, &self.0.ready);
-        self.0.ready.push(id);
+        self.0.tasks.borrow_mut().add(id, task);
+        Waker::from(TaskWaker::new(&self.0.ready, id)).wake();
     }
 
     /// Forgets the flow of a request whose client has left. Its calls are cancelled.
@@ -162,32 +162,36 @@ impl Runtime {
         self.0.tasks.borrow().contains(TaskId::Request(stream))
     }
 
-    /// Polls the flows that are ready and may run now. Returns the requests that have their answer.
+    /// Polls the flows that are ready and may run now. Returns the requests that have their answer. A flow that woke
+    /// itself has its next turn in the next run, so that a long one lets the worker do other things.
     pub fn run(&self, scope: Scope) -> Vec<(StreamId, Reply)> {
         let mut answered = Vec::new();
         let mut later = Vec::new();
-        while let Some(id) = self.0.ready.pop() {
+        while let Some(flow) = self.0.ready.pop() {
             let may_run = match scope {
                 Scope::Root => true,
-                Scope::Stream(stream) => id == TaskId::Request(stream),
+                Scope::Stream(stream) => flow.id == TaskId::Request(stream),
             };
-            if may_run {
-                self.poll(id, &mut answered);
-            } else if self.0.tasks.borrow().contains(id) {
-                later.push(id);
+            if may_run && !flow.rested() {
+                self.poll(&flow, &mut answered);
+            } else if self.0.tasks.borrow().contains(flow.id) {
+                later.push(flow);
             }
         }
         let left_over = !later.is_empty();
-        later.into_iter().for_each(|id| self.0.ready.push(id));
+        later.into_iter().for_each(|flow| self.0.ready.push(flow));
         self.arm(left_over);
         answered
     }
 
-    fn poll(&self, id: TaskId, answered: &mut Vec<(StreamId, Reply)>) {
+    fn poll(&self, flow: &Arc<TaskWaker>, answered: &mut Vec<(StreamId, Reply)>) {
+        let id = flow.id;
         // The flow is taken out while it runs, so it may spawn, cancel and wake freely.
-        let Some((mut task, waker)) = self.0.tasks.borrow_mut().take(id) else {
+        let Some(mut task) = self.0.tasks.borrow_mut().take(id) else {
             return;
         };
+        flow.begin();
+        let waker = Waker::from(Arc::clone(flow));
         let mut context = Context::from_waker(&waker);
         let ended = match (&mut task, id) {
             (Task::Request(flow), TaskId::Request(stream)) => match flow.as_mut().poll(&mut context) {
@@ -200,6 +204,7 @@ impl Runtime {
             (Task::Background(flow), _) => flow.as_mut().poll(&mut context).is_ready(),
             (Task::Request(_), TaskId::Background(_)) => true,
         };
+        flow.pause();
         let mut tasks = self.0.tasks.borrow_mut();
         let gone = if ended { tasks.remove(id) } else { tasks.put_back(id, task) };
         // Dropping a flow may reach back into the runtime.

@@ -5,6 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// How many flows that end without waiting are run before the worker does something else: a few milliseconds' worth.
+const SLICE: usize = 500;
+
 /// Runs as many of them together as `at_once` says, at least one, and takes the next when one has ended; gives
 /// their values in the order in which they came.
 pub fn join_some<'a, T, I>(flows: I, at_once: usize) -> impl Future<Output = Vec<T>>
@@ -45,7 +48,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<T>> {
         let this = &mut *self;
-        let mut at = 0;
+        let (mut at, mut ended) = (0, 0);
         while at < this.running.len() || this.begin_another() {
             let Some((place, flow)) = this.running.get_mut(at) else { break };
             let (place, Poll::Ready(value)) = (*place, flow.as_mut().poll(context)) else {
@@ -55,6 +58,11 @@ where
             drop(this.running.swap_remove(at));
             if let Some(slot) = this.ended.get_mut(place) {
                 *slot = Some(value);
+            }
+            ended += 1;
+            if ended == SLICE {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
         if !this.running.is_empty() {

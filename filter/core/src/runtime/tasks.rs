@@ -1,11 +1,8 @@
 //! The flows that have not ended.
 
 use super::StreamId;
-use super::ready::{self, ReadyQueue};
 use crate::http::Reply;
 use crate::runtime::BoxFuture;
-use std::sync::Arc;
-use std::task::Waker;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TaskId {
@@ -22,18 +19,14 @@ pub(super) enum Task {
 #[derive(Default)]
 pub(super) struct Tasks(Vec<(TaskId, Entry)>);
 
-struct Entry {
-    /// `None` while it is polled.
-    task: Option<Task>,
-    waker: Waker,
-}
+/// `None` while it is polled.
+type Entry = Option<Task>;
 
 impl Tasks {
-    pub(super) fn add(&mut self, id: TaskId, task: Task, queue: &Arc<ReadyQueue>) {
-        let entry = Entry { task: Some(task), waker: ready::waker(queue, id) };
+    pub(super) fn add(&mut self, id: TaskId, task: Task) {
         match self.find(id) {
-            Ok(at) => drop(self.0.get_mut(at).map(|known| known.1 = entry)),
-            Err(at) => self.0.insert(at, (id, entry)),
+            Ok(at) => drop(self.0.get_mut(at).map(|known| known.1 = Some(task))),
+            Err(at) => self.0.insert(at, (id, Some(task))),
         }
     }
 
@@ -42,15 +35,14 @@ impl Tasks {
     }
 
     /// Takes a flow out to be polled; its place is kept, so that it can be removed meanwhile.
-    pub(super) fn take(&mut self, id: TaskId) -> Option<(Task, Waker)> {
-        let (_, entry) = self.find(id).ok().and_then(|at| self.0.get_mut(at))?;
-        Some((entry.task.take()?, entry.waker.clone()))
+    pub(super) fn take(&mut self, id: TaskId) -> Option<Task> {
+        self.find(id).ok().and_then(|at| self.0.get_mut(at))?.1.take()
     }
 
     /// Puts a flow back that has not ended. Gives it back if it was removed meanwhile.
     pub(super) fn put_back(&mut self, id: TaskId, task: Task) -> Option<Task> {
         match self.find(id).ok().and_then(|at| self.0.get_mut(at)) {
-            Some((_, entry)) => entry.task.replace(task),
+            Some((_, entry)) => entry.replace(task),
             None => Some(task),
         }
     }
@@ -58,7 +50,7 @@ impl Tasks {
     /// Removes a flow; the caller drops it when nothing is borrowed.
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {
         let at = self.find(id).ok()?;
-        self.0.remove(at).1.task
+        self.0.remove(at).1
     }
 
     fn find(&self, id: TaskId) -> Result<usize, usize> {

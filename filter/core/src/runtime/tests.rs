@@ -81,6 +81,51 @@ fn a_requests_callback_polls_only_its_own_flow_and_leaves_the_rest_to_a_tick() {
 }
 
 #[test]
+fn many_flows_that_never_wait_let_the_worker_do_other_things_meanwhile() {
+    let (host, runtime) = setup();
+    let done = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&done);
+    runtime.spawn_request(
+        StreamId(1),
+        Box::pin(async move {
+            let count = |number: u32| {
+                let counter = Rc::clone(&counter);
+                Box::pin(async move { counter.set(number + 1) }) as BoxFuture<'static, ()>
+            };
+            join_some((0..100_000).map(count), 100).await;
+            Reply::no_content()
+        }),
+    );
+    assert!(runtime.run(Scope::Stream(StreamId(1))).is_empty());
+    let first = done.get();
+    assert!((1..10_000).contains(&first), "{first} at once");
+    runtime.spawn_request(StreamId(2), Box::pin(async { Reply::no_content() }));
+    assert_eq!(runtime.run(Scope::Root), [(StreamId(2), Reply::no_content())]);
+    assert!((first + 1..10_000).contains(&done.get()), "{} in two turns", done.get());
+    assert_eq!(host.pass(&runtime, Duration::from_secs(1)), [(StreamId(1), Reply::no_content())]);
+    assert_eq!(done.get(), 100_000);
+}
+
+#[test]
+fn a_flow_that_is_woken_often_is_polled_once() {
+    let (_host, runtime) = setup();
+    let polls = Rc::new(Cell::new(0));
+    let (counter, wakers) = (Rc::clone(&polls), Rc::new(RefCell::new(Vec::<Waker>::new())));
+    let kept = Rc::clone(&wakers);
+    runtime.spawn(Box::pin(std::future::poll_fn(move |context| {
+        counter.set(counter.get() + 1);
+        kept.borrow_mut().push(context.waker().clone());
+        Poll::Pending
+    })));
+    runtime.run(Scope::Root);
+    for _ in 0..3 {
+        wakers.borrow().iter().chain(wakers.borrow().iter()).for_each(Waker::wake_by_ref);
+        runtime.run(Scope::Root);
+    }
+    assert_eq!(polls.get(), 4);
+}
+
+#[test]
 fn calls_fan_out_and_their_results_keep_their_order() {
     let (host, runtime) = setup();
     let inner = runtime.clone();

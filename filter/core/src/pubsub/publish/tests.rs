@@ -4,6 +4,7 @@ use crate::pubsub::fake::Fixture;
 use crate::runtime::{Scope, StreamId};
 use crate::telemetry::Sampling;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn request(pubsub: &str, topic: &str, content_type: &str, body: &str) -> PublishRequest {
     PublishRequest {
@@ -293,7 +294,8 @@ fn a_small_bulk_body_cannot_ask_for_much_memory() {
     let body = Value::from((0..2_000).map(entry).collect::<Vec<_>>()).to_string();
     let publish = |length: usize| {
         let request = with(request("p", "t", "application/json", &body), "long", &"x".repeat(length));
-        answer(&fixture, fixture.block.publish_bulk(request)).expect("an answer")
+        fixture.runtime.spawn_request(StreamId(1), fixture.block.publish_bulk(request));
+        fixture.host.pass(&fixture.runtime, Duration::from_secs(1)).pop().expect("an answer").1
     };
     let message = "error when marshaling events for topic t pubsub p: the events and their metadata are larger than \
                    67108864 bytes together; publish fewer at once";
