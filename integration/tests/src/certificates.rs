@@ -1,6 +1,6 @@
 //! Certificates for one test: an authority, and what it has signed.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,33 +21,65 @@ impl Certificates {
     /// Makes them, in `folder`.
     #[must_use]
     pub fn make(folder: &Path) -> Self {
-        let write = |name: &str, text: &str| {
-            let file = folder.join(name);
-            fs::write(&file, text).expect("a certificate can be written");
-            file
-        };
+        let authority = Authority::new(folder);
+        let (server, server_key) = authority.signed(dns("127.0.0.1"), &[ExtendedKeyUsagePurpose::ServerAuth]);
+        Self {
+            authority: authority.certificate.clone(),
+            server: write(folder, "server.pem", &server),
+            server_key: write(folder, "server.key", &server_key),
+            client: authority.signed(dns("weft.test"), &[ExtendedKeyUsagePurpose::ClientAuth]),
+        }
+    }
+}
+
+/// What signs certificates.
+pub struct Authority {
+    /// Its own certificate, PEM in a file.
+    pub certificate: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// A new one, whose certificate is written into `folder`.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
         let mut params = CertificateParams::new([]).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // With the default name of all of them, what it signs would look self-signed.
         params.distinguished_name.push(DnType::CommonName, "authority");
         let key = KeyPair::generate().expect("a key");
-        let authority = write("authority.pem", &params.self_signed(&key).expect("a certificate").pem());
-        let issuer = Issuer::new(params, key);
-        let (server, server_key) = signed("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth, &issuer);
-        Self {
-            authority,
-            server: write("server.pem", &server),
-            server_key: write("server.key", &server_key),
-            client: signed("weft.test", ExtendedKeyUsagePurpose::ClientAuth, &issuer),
-        }
+        let own = params.self_signed(&key).expect("a certificate");
+        Self { certificate: write(folder, "authority.pem", &own.pem()), issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate and its key, both PEM, for a server and client of a mesh. `identity` is its URI, if it has one.
+    #[must_use]
+    pub fn workload(&self, identity: Option<&str>) -> (String, String) {
+        let uri = |identity: &str| SanType::URI(identity.try_into().expect("ASCII"));
+        let name = identity.map_or_else(|| dns("nobody.test"), uri);
+        self.signed(name, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
+    fn signed(&self, name: SanType, usages: &[ExtendedKeyUsagePurpose]) -> (String, String) {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.subject_alt_names = vec![name];
+        params.extended_key_usages = usages.to_vec();
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
     }
 }
 
-/// A certificate for `name` and its key.
-fn signed(name: &str, usage: ExtendedKeyUsagePurpose, issuer: &Issuer<'_, KeyPair>) -> (String, String) {
-    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-    params.extended_key_usages = vec![usage];
-    let key = KeyPair::generate().expect("a key");
-    let certificate = params.signed_by(&key, issuer).expect("a certificate");
-    (certificate.pem(), key.serialize_pem())
+/// The name of a host, which may be an address.
+fn dns(name: &str) -> SanType {
+    match name.parse() {
+        Ok(address) => SanType::IpAddress(address),
+        Err(_) => SanType::DnsName(name.try_into().expect("ASCII")),
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let file = folder.join(name);
+    fs::write(&file, text).expect("a certificate can be written");
+    file
 }

@@ -16,6 +16,7 @@ pub mod example;
 pub mod fault_proxy;
 pub mod istio;
 pub mod mesh;
+pub mod node;
 pub mod ports;
 pub mod process;
 pub mod raw;

@@ -4,5 +4,7 @@
 
 #[path = "callee/access.rs"]
 mod access;
+#[path = "callee/certificates.rs"]
+mod certificates;
 #[path = "callee/paths.rs"]
 mod paths;

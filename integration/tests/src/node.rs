@@ -1,0 +1,244 @@
+//! Applications that have a proxy each, with mutual TLS between the proxies, as in a mesh.
+
+use crate::app::TestApp;
+use crate::certificates::Authority;
+use crate::client::Call;
+use crate::envoy::EnvoyProcess;
+use crate::raw::Raw;
+use crate::{env, ports, wait};
+use hyper::Method;
+use serde_json::{Value, json};
+use weft::bootstrap::{Admin, App, Proxy};
+use weft_core::config::{AccessControl, Callers, Invoke, Target};
+
+const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
+const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+/// A change to a bootstrap.
+type Edit = Box<dyn Fn(&mut Value)>;
+
+/// An application and its proxy, that are to be started.
+#[must_use]
+pub struct Spec {
+    id: String,
+    identity: Option<String>,
+    plugin: Value,
+    edits: Vec<Edit>,
+}
+
+impl Spec {
+    /// An application whose proxy has a certificate with this URI in it, or with none.
+    pub fn new(id: &str, identity: Option<&str>) -> Self {
+        Self { id: id.to_owned(), identity: identity.map(str::to_owned), plugin: json!({}), edits: Vec::new() }
+    }
+
+    /// Lets only those call it whom this `accessControl` allows it.
+    pub fn access(mut self, control: Value) -> Self {
+        self.plugin["accessControl"] = control;
+        self
+    }
+
+    /// How it tells its callers apart.
+    pub fn callers(mut self, callers: Value) -> Self {
+        self.plugin["callers"] = callers;
+        self
+    }
+
+    /// Changes the bootstrap before Envoy gets it. The cluster of another application is called `mesh_<id>`.
+    pub fn edit(mut self, edit: impl Fn(&mut Value) + 'static) -> Self {
+        self.edits.push(Box::new(edit));
+        self
+    }
+
+    fn rules(&self) -> (Option<AccessControl>, Callers) {
+        let mut plugin = json!({"version": 1, "appId": self.id});
+        plugin.as_object_mut().expect("an object").extend(self.plugin.as_object().cloned().unwrap_or_default());
+        let config = crate::mesh::read_plugin(&plugin);
+        (config.access_control, config.callers.unwrap_or_default())
+    }
+}
+
+/// An application with its proxy.
+pub struct Node {
+    id: String,
+    http: u16,
+    inbound: u16,
+    /// Ports that lead to another application's proxy, byte for byte, with this one's certificate.
+    tunnels: Vec<(String, u16)>,
+    /// The application itself.
+    pub server: TestApp,
+    envoy: Option<EnvoyProcess>,
+}
+
+impl Node {
+    fn new(spec: &Spec, all: &[Spec]) -> Self {
+        let others = all.iter().filter(|other| other.id != spec.id);
+        Self {
+            id: spec.id.clone(),
+            http: ports::free(),
+            inbound: ports::free(),
+            tunnels: others.map(|other| (other.id.clone(), ports::free())).collect(),
+            server: TestApp::start(),
+            envoy: None,
+        }
+    }
+
+    /// Its proxy.
+    ///
+    /// # Panics
+    /// Never: it runs.
+    #[must_use]
+    pub fn envoy(&self) -> &EnvoyProcess {
+        self.envoy.as_ref().expect("the proxy runs")
+    }
+
+    /// A request to Dapr's HTTP API.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(method, &format!("127.0.0.1:{}", self.http), path)
+    }
+
+    /// `GET` from Dapr's HTTP API.
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// A connection to another application's proxy, with this one's certificate and with nothing of Weft on this side.
+    ///
+    /// # Panics
+    /// If there is no such application.
+    #[must_use]
+    pub fn tunnel(&self, to: &str) -> Raw {
+        let (_, port) = self.tunnels.iter().find(|(id, _)| id == to).expect("an application of that id");
+        Raw::connect(&format!("127.0.0.1:{port}"))
+    }
+
+    /// The port on which other proxies reach it.
+    #[must_use]
+    pub fn inbound(&self) -> u16 {
+        self.inbound
+    }
+
+    /// A connection to its proxy's port, without TLS.
+    #[must_use]
+    pub fn plain(&self) -> Raw {
+        Raw::connect(&format!("127.0.0.1:{}", self.inbound))
+    }
+}
+
+/// Several of them.
+pub struct Nodes(Vec<Node>);
+
+impl Nodes {
+    /// Starts them, each proxy with so many workers, and waits until each can be used.
+    #[must_use]
+    pub fn start(workers: u32, specs: &[Spec]) -> Self {
+        let mut nodes: Vec<Node> = specs.iter().map(|spec| Node::new(spec, specs)).collect();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let authority = Authority::new(folder.path());
+        let bootstraps: Vec<Value> =
+            specs.iter().zip(&nodes).map(|(spec, node)| bootstrap(spec, node, &nodes, &authority, workers)).collect();
+        for (node, bootstrap) in nodes.iter_mut().zip(bootstraps) {
+            node.envoy = Some(EnvoyProcess::start(bootstrap, workers));
+        }
+        for node in &nodes {
+            wait::until_true(&format!("the proxy of {} is usable", node.id), || {
+                node.get("/v1.0/healthz/outbound").try_send().is_ok_and(|answer| answer.status == 204)
+            });
+        }
+        Self(nodes)
+    }
+
+    /// One by its id.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn get(&self, id: &str) -> &Node {
+        self.0.iter().find(|node| node.id == id).unwrap_or_else(|| panic!("there is no {id}"))
+    }
+
+    /// Fails if the log of a proxy holds a failure that was not announced.
+    pub fn check_logs(&self) {
+        self.0.iter().for_each(|node| node.envoy().check_log());
+    }
+}
+
+fn cluster_name(id: &str) -> String {
+    format!("mesh_{id}")
+}
+
+fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, workers: u32) -> Value {
+    let others = || nodes.iter().filter(|other| other.id != spec.id);
+    let (access_control, callers) = spec.rules();
+    let target = |other: &Node| {
+        (other.id.clone(), Target { cluster: Some(cluster_name(&other.id)), authority: other.id.clone() })
+    };
+    let app = App {
+        access_control,
+        callers: Some(callers),
+        ..App::new(&spec.id, node.http, ports::free(), Some(node.server.port()))
+    };
+    let proxy = Proxy {
+        module: env::route_module(),
+        apps: vec![app],
+        elsewhere: Invoke { apps: others().map(target).collect(), template: None },
+        backends: Vec::new(),
+        workers,
+        admin: Admin::Off,
+    };
+    let mut bootstrap = proxy.bootstrap();
+    let common = common(&authority.workload(spec.identity.as_deref()), authority);
+    let listeners = bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners");
+    secure(listeners, spec, node, &common);
+    listeners.extend(node.tunnels.iter().map(|(to, port)| tunnel(to, *port)));
+    let clusters = bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters");
+    clusters.extend(others().map(|other| cluster(other, &common)));
+    spec.edits.iter().for_each(|edit| edit(&mut bootstrap));
+    bootstrap
+}
+
+fn common((certificate, key): &(String, String), authority: &Authority) -> Value {
+    let authority = std::fs::read_to_string(&authority.certificate).expect("the certificate can be read");
+    json!({
+        "tls_certificates": [{"certificate_chain": {"inline_string": certificate}, "private_key": {"inline_string": key}}],
+        "validation_context": {"trusted_ca": {"inline_string": authority}},
+    })
+}
+
+/// Lets what stands before the application listen on a port that demands certificates.
+fn secure(listeners: &mut [Value], spec: &Spec, node: &Node, common: &Value) {
+    let name = format!("weft_inbound_{}", spec.id);
+    let listener = listeners.iter_mut().find(|it| it["name"] == name.as_str()).expect("a listener for the application");
+    listener.as_object_mut().expect("an object").remove("internal_listener");
+    listener["address"] = address(node.inbound);
+    let context = json!({"@type": format!("{TLS}.DownstreamTlsContext"), "require_client_certificate": true,
+        "common_tls_context": common});
+    listener["filter_chains"][0]["transport_socket"] =
+        json!({"name": "envoy.transport_sockets.tls", "typed_config": context});
+}
+
+fn address(port: u16) -> Value {
+    json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
+}
+
+/// A cluster of another application's proxy.
+fn cluster(other: &Node, common: &Value) -> Value {
+    let name = cluster_name(&other.id);
+    let context = json!({"@type": format!("{TLS}.UpstreamTlsContext"), "common_tls_context": common});
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(other.inbound)}}]}],
+        },
+        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+    })
+}
+
+fn tunnel(to: &str, port: u16) -> Value {
+    let config = json!({"@type": TCP_PROXY, "stat_prefix": "tunnel", "cluster": cluster_name(to)});
+    let filter = json!({"name": "envoy.filters.network.tcp_proxy", "typed_config": config});
+    json!({"name": format!("tunnel_{to}"), "address": address(port), "filter_chains": [{"filters": [filter]}]})
+}
