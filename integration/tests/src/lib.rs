@@ -15,6 +15,7 @@ pub mod envoy;
 pub mod example;
 pub mod fault_proxy;
 pub mod istio;
+pub mod linear;
 pub mod mesh;
 pub mod node;
 pub mod ports;

@@ -4,6 +4,8 @@
 
 #[path = "faults/leaving.rs"]
 mod leaving;
+#[path = "faults/linear.rs"]
+mod linear;
 #[path = "faults/malformed.rs"]
 mod malformed;
 #[path = "faults/oversized.rs"]

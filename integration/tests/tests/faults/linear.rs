@@ -1,0 +1,271 @@
+//! What clients see of values that many of them change, while things go wrong.
+
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+use weft_tests::client::Answer;
+use weft_tests::linear::{self, Action, Change, Operation, Rules, Seen, Told};
+use weft_tests::mesh::{Mesh, MeshApp};
+use weft_tests::redis::{Redis, RedisOptions};
+use weft_tests::wait;
+
+/// Values that are changed.
+const KEYS: usize = 4;
+/// Clients that change each of them.
+const CLIENTS: usize = 4;
+
+/// A store under load, and all that its clients were told.
+struct Load<'a> {
+    app: &'a MeshApp,
+    store: &'a str,
+    rules: Rules,
+    began: Instant,
+    /// The next value; each is written once.
+    next: AtomicU64,
+    stop: AtomicBool,
+    histories: [Mutex<Vec<Operation>>; KEYS],
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    read: AtomicU64,
+    done: AtomicU64,
+    unfit: AtomicU64,
+    unknown: AtomicU64,
+    /// Known not to have been done.
+    failed: AtomicU64,
+}
+
+fn up(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+fn now(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}
+
+impl<'a> Load<'a> {
+    fn new(mesh: &'a Mesh, store: &'a str, rules: Rules) -> Self {
+        Self {
+            app: mesh.app("orders"),
+            store,
+            rules,
+            began: Instant::now(),
+            next: AtomicU64::new(1),
+            stop: AtomicBool::new(false),
+            histories: Default::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Runs the clients while `meanwhile` runs, and then looks for an order that explains what each value's were told.
+    fn run(&self, meanwhile: impl FnOnce()) {
+        std::thread::scope(|scope| {
+            for client in 0..KEYS * CLIENTS {
+                scope.spawn(move || self.client(client));
+            }
+            let _stop_in_any_case = Stop(&self.stop);
+            meanwhile();
+        });
+        println!("{} under load: {:?}", self.store, self.counts);
+        for (key, history) in self.histories.iter().enumerate() {
+            let history = history.lock().unwrap();
+            linear::check(self.rules, &history).unwrap_or_else(|violation| panic!("key {key}: {violation}"));
+        }
+    }
+
+    /// Waits until that many more writes were done.
+    fn goes_on(&self, more: u64) {
+        let before = now(&self.counts.done);
+        wait::until_true("writes are done", || now(&self.counts.done) >= before + more);
+    }
+
+    /// Reads and changes one value until it is told to stop.
+    fn client(&self, number: usize) {
+        let key = number % KEYS;
+        let mut known = None;
+        for step in 0_usize.. {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            match (number + step) % 7 {
+                0 | 2 | 4 => known = self.read(key).unwrap_or(known),
+                1 | 5 => self.save(key, known.as_ref()),
+                3 => self.save(key, None),
+                _ => self.delete(key, known.as_ref().filter(|_| step % 2 == 0)),
+            }
+        }
+    }
+
+    fn path(&self, key: usize) -> String {
+        format!("/v1.0/state/{}/key-{key}", self.store)
+    }
+
+    fn clock(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap()
+    }
+
+    fn note(&self, key: usize, call: u64, action: Action) {
+        let end = self.clock();
+        self.histories[key].lock().unwrap().push(Operation { call, end, action });
+    }
+
+    /// What the client knows of the value from then on; `None` if it could not be read.
+    fn read(&self, key: usize) -> Option<Option<Known>> {
+        let call = self.clock();
+        let answer = self.app.get(&self.path(key)).keep_alive().try_send().ok()?;
+        let known = match answer.status {
+            204 => None,
+            200 => Some(self.known(&answer)),
+            _ => return None,
+        };
+        up(&self.counts.read);
+        self.note(key, call, Action::Read(known.as_ref().map(|known| known.seen)));
+        Some(known)
+    }
+
+    fn known(&self, answer: &Answer) -> Known {
+        let (value, etag) = (answer.json().as_u64().unwrap(), answer.header("etag").unwrap().to_owned());
+        let version = if self.rules == Rules::Redis { etag.parse().unwrap() } else { value };
+        Known { etag, seen: Seen { value, version } }
+    }
+
+    fn save(&self, key: usize, over: Option<&Known>) {
+        let value = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut item = json!({"key": format!("key-{key}"), "value": value});
+        if let Some(known) = over {
+            item["etag"] = json!(known.etag);
+        }
+        let call = self.app.post(&format!("/v1.0/state/{}", self.store)).json(&json!([item]));
+        self.write(key, Change::Save(value), over, || call.keep_alive().try_send());
+    }
+
+    fn delete(&self, key: usize, over: Option<&Known>) {
+        let mut call = self.app.delete(&self.path(key));
+        if let Some(known) = over {
+            call = call.header("if-match", &known.etag);
+        }
+        self.write(key, Change::Delete, over, || call.keep_alive().try_send());
+    }
+
+    fn write(&self, key: usize, change: Change, over: Option<&Known>, send: impl FnOnce() -> Result<Answer, String>) {
+        let call = self.clock();
+        let Some(told) = told(&send()) else { return up(&self.counts.failed) };
+        up(match told {
+            Told::Done => &self.counts.done,
+            Told::Unfit => &self.counts.unfit,
+            Told::Unknown => &self.counts.unknown,
+        });
+        self.note(key, call, Action::Write { change, condition: over.map(|known| known.seen.version), told });
+    }
+}
+
+/// What a client has read.
+struct Known {
+    etag: String,
+    seen: Seen,
+}
+
+/// What an answer says of a write; `None` if it was surely not done.
+fn told(answer: &Result<Answer, String>) -> Option<Told> {
+    let Ok(answer) = answer else { return Some(Told::Unknown) };
+    match answer.status {
+        204 => Some(Told::Done),
+        409 => Some(Told::Unfit),
+        500 => {
+            let body: Value = answer.json();
+            let is_from_the_store = matches!(body["errorCode"].as_str(), Some("ERR_STATE_SAVE" | "ERR_STATE_DELETE"));
+            let text = body["message"].as_str().unwrap();
+            (!is_from_the_store || text.contains("the outcome is unknown")).then_some(Told::Unknown)
+        }
+        // The proxy has no instance to ask.
+        503 => None,
+        _ => Some(Told::Unknown),
+    }
+}
+
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn durable() -> Redis {
+    Redis::with(RedisOptions { durable: true, ..RedisOptions::default() })
+}
+
+#[test]
+fn values_in_redis_are_linearizable_while_it_is_killed_and_started_again() {
+    for workers in [1, 4] {
+        let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
+        let load = Load::new(&mesh, "statestore", Rules::Redis);
+        load.run(|| {
+            for _ in 0..3 {
+                load.goes_on(100);
+                mesh.redis().kill();
+                let before = now(&load.counts.failed);
+                wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                mesh.redis().restart();
+            }
+            load.goes_on(100);
+        });
+        assert!(now(&load.counts.unknown) > 0, "{:?}", load.counts);
+    }
+}
+
+#[test]
+fn values_in_redis_are_linearizable_while_it_stands_still() {
+    for workers in [1, 4] {
+        let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
+        let load = Load::new(&mesh, "statestore", Rules::Redis);
+        load.run(|| {
+            load.goes_on(100);
+            // Shorter than anybody is patient, and then longer: what was given up is done afterwards.
+            mesh.redis().freeze();
+            mesh.redis().thaw();
+            load.goes_on(100);
+            mesh.redis().freeze();
+            let before = now(&load.counts.unknown);
+            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+            mesh.redis().thaw();
+            load.goes_on(100);
+        });
+        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+    }
+}
+
+/// Shortens the time after which a request is ended that a trapped instance has held.
+fn impatient(bootstrap: &mut Value) {
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
+        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+        if manager["stream_idle_timeout"] == "15s" {
+            manager["stream_idle_timeout"] = json!("1s");
+        }
+    }
+}
+
+#[test]
+fn values_in_both_stores_are_linearizable_while_instances_of_the_module_trap() {
+    const TRAPS: usize = 4;
+    for workers in [1, 4] {
+        for (store, rules) in [("statestore", Rules::Redis), ("memory", Rules::InMemory)] {
+            let builder = Mesh::builder().workers(workers).with_trap().edit(impatient).in_memory();
+            let mesh = builder.redis(durable()).app("orders").start();
+            for sign in ["trap asked for", "Uncaught RuntimeError: unreachable"] {
+                mesh.envoy.expect_log(sign, 1..=TRAPS);
+            }
+            let load = Load::new(&mesh, store, rules);
+            load.run(|| {
+                for _ in 0..TRAPS {
+                    load.goes_on(100);
+                    load.app.get("/weft-test/trap").send().expect(503);
+                }
+                load.goes_on(100);
+            });
+        }
+    }
+}
