@@ -228,7 +228,7 @@ pub fn write_body(buffer: BufferType, start: usize, size: usize, bytes: &[u8]) {
 /// a request's headers makes Envoy choose the route again: that is so for the ABI 0.2.1, which the SDK speaks; a newer
 /// one would have to ask for it (envoyproxy/envoy#36671).
 pub fn edit(map: MapType, edits: &Edits) {
-    for name in &edits.remove {
+    for name in edits.remove.iter().copied().chain(edits.remove_named.iter().map(String::as_str)) {
         let _ = hostcalls::remove_map_value(map, name);
     }
     for (name, value) in &edits.set {
@@ -271,9 +271,18 @@ impl AnswerHead for Answer {
     }
 
     fn details(&self) -> String {
-        let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten().unwrap_or_default();
-        String::from_utf8(details).unwrap_or_default()
+        property(vec!["response", "code_details"])
     }
+
+    fn host(&self) -> Option<String> {
+        Some(property(vec!["upstream", "address"])).filter(|address| !address.is_empty())
+    }
+}
+
+/// A property that is text; empty if the proxy has none.
+#[inline(never)]
+fn property(path: Vec<&str>) -> String {
+    String::from_utf8(hostcalls::get_property(path).ok().flatten().unwrap_or_default()).unwrap_or_default()
 }
 
 /// The plugin configuration's bytes.
@@ -288,8 +297,7 @@ pub fn log(level: LogLevel, line: &str) {
 
 /// The plugin's `root_id`, which names the role.
 pub fn root_id() -> String {
-    let id = hostcalls::get_property(vec!["plugin_root_id"]).ok().flatten().unwrap_or_default();
-    String::from_utf8(id).unwrap_or_default()
+    property(vec!["plugin_root_id"])
 }
 
 /// Stops the VM on purpose: a test of what a trap does asked for it in the configuration.

@@ -2,13 +2,13 @@
 
 mod respond;
 
-pub(crate) use respond::made_up;
 pub use respond::{AnswerHead, ResponseStep};
+pub(crate) use respond::{made_up, named_by_connection};
 
 use crate::api::{Route, path, route};
 use crate::app::{App, Request};
 use crate::http::{Headers, Reply};
-use crate::invoke::{self, Edits};
+use crate::invoke::{self, Edits, Forward};
 use crate::runtime::StreamId;
 use std::rc::Rc;
 
@@ -37,7 +37,7 @@ enum Stage {
     /// A flow is at work; the runtime hands its answer to the shell.
     Running,
     /// An invocation is under way.
-    Forwarded { app: String, traceparent: Option<Vec<u8>> },
+    Forwarded { app: String, authority: String, is_direct: bool, traceparent: Option<Vec<u8>> },
     /// Answered or let go; every later callback is inert.
     Settled,
 }
@@ -88,10 +88,12 @@ impl Exchange {
         let trace = self.app.trace(headers);
         match invoke::plan(self.app.config(), headers, raw_path, &trace) {
             Ok(forward) => {
-                self.stage = Stage::Forwarded { app: forward.app, traceparent: trace.response_header() };
-                Step::Forward(forward.edits)
+                let Forward { app, authority, is_direct, edits } = forward;
+                let traceparent = trace.response_header();
+                self.stage = Stage::Forwarded { app, authority, is_direct, traceparent };
+                Step::Forward(edits)
             }
-            Err(reply) => Step::Reply(reply),
+            Err(reply) => Step::Reply(trace.answer(reply)),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::access::Caller;
 use crate::api::path;
 use crate::app::App;
 use crate::config::{AccessControl, Action, Callers, PluginConfig, Problem};
-use crate::exchange::{AnswerHead, ResponseStep, is_grpc, made_up};
+use crate::exchange::{AnswerHead, ResponseStep, is_grpc, made_up, named_by_connection};
 use crate::host::Host;
 use crate::http::{Headers, Reply};
 use crate::invoke::{Edits, direct_invoke};
@@ -112,7 +112,17 @@ impl Callee {
     /// What is done with the application's answer, or with what the proxy made up in its place. Fields of one connection
     /// are left to the caller's side.
     pub fn response(&self, answer: &dyn AnswerHead) -> ResponseStep {
-        made_up(answer, &self.app.config().app_id).map_or(ResponseStep::Continue, ResponseStep::Replace)
+        let config = self.app.config();
+        let authority = config.app.as_ref().map_or("", |app| app.authority.as_str());
+        if let Some(error) = made_up(answer, &config.app_id, authority) {
+            return ResponseStep::Replace(error);
+        }
+        // Other fields of one connection are left to the caller's side; only here can it be seen which the answer names.
+        let remove_named = named_by_connection(answer);
+        if remove_named.is_empty() {
+            return ResponseStep::Continue;
+        }
+        ResponseStep::Edit(Edits { remove_named, ..Edits::default() })
     }
 }
 

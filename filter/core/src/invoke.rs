@@ -18,6 +18,8 @@ use crate::telemetry::Trace;
 pub struct Edits {
     /// Fields to remove.
     pub remove: Vec<&'static str>,
+    /// Fields to remove that the message itself names.
+    pub remove_named: Vec<String>,
     /// Fields to set; other values of the same name go away.
     pub set: Vec<(&'static str, Vec<u8>)>,
     /// Fields to add, of names that are not there: the proxy does it in half the time.
@@ -41,6 +43,10 @@ impl Edits {
 pub struct Forward {
     /// The id as the caller wrote it, for error messages.
     pub app: String,
+    /// Who is asked, for error messages.
+    pub authority: String,
+    /// Whether no other filter of ours stands before the callee.
+    pub is_direct: bool,
     /// Changes to the request.
     pub edits: Edits,
 }
@@ -76,7 +82,7 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
     let mut edits = Edits::default();
     remove_present(headers, &mut edits);
     edits.set.push((":path", sent.into_bytes()));
-    edits.put(headers, ":authority", destination.authority.into_bytes());
+    edits.put(headers, ":authority", destination.authority.clone().into_bytes());
     let is_told = !destination.is_self;
     let told = |value: &str| is_told.then(|| value.to_owned());
     // Only Weft may set these: what a client wrote goes away.
@@ -94,7 +100,8 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
         }
     }
     trace.edit(headers, &mut edits);
-    Ok(Forward { app: named.app.into_owned(), edits })
+    let (authority, is_direct) = (destination.authority, destination.is_self);
+    Ok(Forward { app: named.app.into_owned(), authority, is_direct, edits })
 }
 
 /// Removes what is for this proxy alone.
@@ -114,7 +121,17 @@ fn remove_present(headers: &Headers, edits: &mut Edits) {
 /// there costs the proxy less than to read all of it.
 pub fn response_edits(traceparent: Option<Vec<u8>>) -> Edits {
     let set = traceparent.map(|value| ("traceparent", value));
-    Edits { remove: HOP_BY_HOP_ANSWER.to_vec(), set: set.into_iter().collect(), add: Vec::new() }
+    Edits { remove: HOP_BY_HOP_ANSWER.to_vec(), set: set.into_iter().collect(), ..Edits::default() }
+}
+
+/// What an answer's field `connection` names besides itself. Only the filter before the application sees that field.
+/// A pseudo header is none of it.
+#[inline(never)]
+pub fn nominated(connection: &[u8]) -> Vec<String> {
+    let names = connection.split(|byte| *byte == b',').filter_map(|name| std::str::from_utf8(name.trim_ascii()).ok());
+    let is_named =
+        |name: &String| !name.is_empty() && !name.starts_with(':') && name != "close" && name != "keep-alive";
+    names.map(str::to_ascii_lowercase).filter(is_named).collect()
 }
 
 #[cfg(test)]

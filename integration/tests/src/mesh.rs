@@ -37,7 +37,17 @@ pub struct Builder {
     sampling: Option<String>,
     log_level: LogLevel,
     drain_seconds: u32,
-    edits: Vec<fn(&mut Value)>,
+    elsewhere: Value,
+    edits: Vec<Edit>,
+}
+
+/// A change to the bootstrap.
+struct Edit(Box<dyn Fn(&mut Value)>);
+
+impl std::fmt::Debug for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Edit")
+    }
 }
 
 #[derive(Debug)]
@@ -176,9 +186,23 @@ impl Builder {
     }
 
     /// Changes the bootstrap before Envoy gets it.
-    pub fn edit(mut self, edit: fn(&mut Value)) -> Self {
-        self.edits.push(edit);
+    pub fn edit(mut self, edit: impl Fn(&mut Value) + 'static) -> Self {
+        self.edits.push(Edit(Box::new(edit)));
         self
+    }
+
+    /// Says where applications are that this proxy does not serve, as `invoke` of the plugin configuration does.
+    pub fn elsewhere(mut self, invoke: Value) -> Self {
+        self.elsewhere = invoke;
+        self
+    }
+
+    /// Adds a cluster to the bootstrap.
+    pub fn cluster(self, cluster: Value) -> Self {
+        self.edit(move |bootstrap| {
+            let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+            clusters.expect("a bootstrap has clusters").push(cluster.clone());
+        })
     }
 
     fn last(&mut self) -> &mut AppSpec {
@@ -193,7 +217,7 @@ impl Builder {
         let proxy = self.proxy(&apps);
         let mut config = proxy.bootstrap();
         callee::open(&mut config, &proxy, &apps);
-        self.edits.iter().for_each(|edit| edit(&mut config));
+        self.edits.iter().for_each(|Edit(edit)| edit(&mut config));
         if self.listeners_in_file {
             update::listeners_to_file(&mut config, &folder);
         }
@@ -208,11 +232,15 @@ impl Builder {
         Proxy {
             module: self.module.clone(),
             apps: self.apps.iter().zip(apps).map(|(spec, app)| self.served(spec, app)).collect(),
-            elsewhere: Invoke::default(),
+            elsewhere: self.invoke(),
             backends: clusters.map(|cluster| self.backend(cluster)).collect(),
             workers: self.workers,
             admin: Admin::Off,
         }
+    }
+
+    fn invoke(&self) -> Invoke {
+        read_plugin(&json!({"version": 1, "appId": "any", "invoke": self.elsewhere})).invoke
     }
 
     fn backend(&self, cluster: &str) -> Backend {
@@ -295,6 +323,7 @@ impl Mesh {
             others: Vec::new(),
             log_level: LogLevel::default(),
             drain_seconds: 1,
+            elsewhere: json!({}),
             edits: Vec::new(),
         }
     }

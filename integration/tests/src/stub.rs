@@ -1,10 +1,12 @@
 //! A backend that behaves as a test says, byte for byte.
 
 use crate::wait::SOON;
+use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A TCP server. Each connection is handled by the test's function in a thread of its own, and closed when that
 /// returns. The server's port stays taken as long as the process lives.
@@ -83,6 +85,27 @@ impl Peer {
                 Ok(size) => self.read.extend_from_slice(&chunk[..size]),
             }
         }
+    }
+
+    /// Reads the head of an HTTP request without a body; `None` if the connection has ended.
+    pub fn head(&mut self) -> Option<String> {
+        const END: &[u8] = b"\r\n\r\n";
+        loop {
+            if let Some(at) = self.read.windows(END.len()).position(|it| it == END) {
+                let head: Vec<u8> = self.read.drain(..at + END.len()).collect();
+                return Some(String::from_utf8_lossy(&head).into_owned());
+            }
+            let mut chunk = [0; 4096];
+            match self.socket.read(&mut chunk) {
+                Ok(0) | Err(_) => return None,
+                Ok(size) => self.read.extend_from_slice(&chunk[..size]),
+            }
+        }
+    }
+
+    /// Ends the connection with a TCP reset.
+    pub fn reset(&mut self) {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).expect("a connected socket");
     }
 
     /// Writes bytes. A peer that has gone is no failure.

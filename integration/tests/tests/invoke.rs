@@ -10,6 +10,8 @@ use weft_tests::shared::Meshes;
 mod errors;
 #[path = "invoke/headers.rs"]
 mod headers;
+#[path = "invoke/made_up.rs"]
+mod made_up;
 #[path = "invoke/paths.rs"]
 mod paths;
 #[path = "invoke/streams.rs"]

@@ -25,6 +25,8 @@ pub trait AnswerHead {
     fn value(&self, name: &str) -> Option<Vec<u8>>;
     /// How the answer came about, in the proxy's words.
     fn details(&self) -> String;
+    /// The address that was asked last; `None` if none was.
+    fn host(&self) -> Option<String>;
 }
 
 impl Exchange {
@@ -32,9 +34,18 @@ impl Exchange {
     /// Dapr's error; told apart by the proxy's details, never by status alone.
     pub fn response_head(&mut self, answer: &dyn AnswerHead) -> ResponseStep {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Forwarded { app, traceparent } => match made_up(answer, &app) {
-                Some(error) => ResponseStep::Replace(error),
-                None => ResponseStep::Edit(invoke::response_edits(traceparent)),
+            Stage::Forwarded { app, authority, is_direct, traceparent } => match made_up(answer, &app, &authority) {
+                Some(error) => ResponseStep::Replace(match traceparent {
+                    Some(value) => error.with("traceparent", value),
+                    None => error,
+                }),
+                None => {
+                    let mut edits = invoke::response_edits(traceparent);
+                    if is_direct {
+                        edits.remove_named = named_by_connection(answer);
+                    }
+                    ResponseStep::Edit(edits)
+                }
             },
             other => {
                 self.stage = other;
@@ -44,13 +55,20 @@ impl Exchange {
     }
 }
 
-/// Dapr's error in place of an answer that the proxy made up; `None` for one that came from the application.
-pub(crate) fn made_up(answer: &dyn AnswerHead, app: &str) -> Option<Reply> {
+/// Fields that the answer itself says are its connection's.
+pub(crate) fn named_by_connection(answer: &dyn AnswerHead) -> Vec<String> {
+    answer.value("connection").map(|names| invoke::nominated(&names)).unwrap_or_default()
+}
+
+/// Dapr's error in place of an answer that the proxy made up; `None` for one that came from the application. `authority`
+/// is named where nobody was asked.
+pub(crate) fn made_up(answer: &dyn AnswerHead, app: &str, authority: &str) -> Option<Reply> {
     let status = answer.value(":status").as_deref().and_then(http::status).unwrap_or(0);
     // The router adds this header to every answer that came from a host; asking for details costs more.
     if status < 400 || answer.value("x-envoy-upstream-service-time").is_some() {
         return None;
     }
     let details = answer.details();
-    (details != FROM_UPSTREAM).then(|| invoke::failed_upstream(app, status, &details))
+    let host = || answer.host().unwrap_or_else(|| authority.to_owned());
+    (details != FROM_UPSTREAM).then(|| invoke::failed_upstream(app, &host(), status, &details))
 }

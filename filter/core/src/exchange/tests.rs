@@ -3,7 +3,7 @@ use crate::fake::FakeHost;
 use crate::worker::Vm;
 
 const CONFIG: &[u8] = br#"{"version":1,"appId":"orders","limits":{"maxBodyBytes":10},"test":{"trap":true},
-    "invoke":{"apps":{"warehouse":{"cluster":"to_warehouse","authority":"warehouse"}}},"tracing":{"samplingRate":"0"}}"#;
+    "invoke":{"apps":{"warehouse":{"cluster":"to_warehouse","authority":"warehouse.example"}}},"tracing":{"samplingRate":"0"}}"#;
 
 fn exchange() -> Exchange {
     let app = App::read(CONFIG, FakeHost::new(), Vm::default()).unwrap();
@@ -24,6 +24,10 @@ impl AnswerHead for Answer {
 
     fn details(&self) -> String {
         self.1.expect("nobody asks for details").to_owned()
+    }
+
+    fn host(&self) -> Option<String> {
+        None
     }
 }
 
@@ -70,10 +74,9 @@ fn what_the_proxy_made_up_becomes_daprs_error() {
     let ResponseStep::Replace(reply) = step else { panic!("{step:?}") };
     assert_eq!(reply.status, 500);
     let body = String::from_utf8(reply.body).unwrap();
-    assert!(
-        body.contains("ERR_DIRECT_INVOKE") && body.contains("warehouse") && body.contains("no healthy host"),
-        "{body}"
-    );
+    for part in ["ERR_DIRECT_INVOKE", "id: warehouse", "no healthy host", "host warehouse.example"] {
+        assert!(body.contains(part), "{part} is missing in {body}");
+    }
     // The replacement itself comes through the same callback.
     assert_eq!(exchange.response_head(&made_up(500, "")), ResponseStep::Continue);
 }

@@ -16,19 +16,23 @@ pub(super) fn no_app_id() -> Reply {
     DaprError::new(404, "ERR_DIRECT_INVOKE", message.to_owned()).reply()
 }
 
-/// What the caller gets in place of an answer that the proxy made up. `details` are Envoy's response code details.
+/// What the caller gets in place of an answer that the proxy made up. `details` are Envoy's response code details,
+/// `host` is who was asked.
 #[inline(never)]
-pub fn failed_upstream(app: &str, status: u16, details: &str) -> Reply {
+pub fn failed_upstream(app: &str, host: &str, status: u16, details: &str) -> Reply {
     let what = match details {
-        d if d.starts_with("cluster_not_found") || d.starts_with("route_not_found") => "no route to the application",
+        d if ["cluster_not_found", "route_not_found", "direct_response"].iter().any(|it| d.starts_with(it)) => {
+            "no route to the application"
+        }
         d if d.starts_with("no_healthy_upstream") => "no healthy host",
         d if holds(d, "connection_failure") => "connection refused or lost",
         d if holds(d, "timeout") => "timeout",
         d if holds(d, "overflow") => "too many requests wait",
+        d if holds(d, "protocol_error") => "the answer is no HTTP",
         d if holds(d, "reset") || holds(d, "termination") => "the connection was reset before an answer came",
         _ => "the proxy could not get an answer",
     };
-    direct_invoke(500, app, &format!("{what} (the proxy answered {status}: {details})"))
+    direct_invoke(500, app, &format!("{what}, host {host} (the proxy answered {status}: {details})"))
 }
 
 /// The library's search for a text in a text takes a module two kilobytes.

@@ -19,7 +19,9 @@ pub struct Named<'a> {
 /// `/v1.0/invoke/<id>/method/<path>` (`dapr-api` 1.1). `path` is without its query.
 #[inline(never)]
 pub fn name_target<'a>(headers: &'a Headers, path: &'a str) -> Option<Named<'a>> {
-    if let Some(app) = headers.text("dapr-app-id").filter(|app| !app.is_empty()) {
+    if let Some(app) = headers.get("dapr-app-id").filter(|app| !app.is_empty()) {
+        // An id that is not UTF-8 is an id that cannot be, not no id.
+        let app = std::str::from_utf8(app).unwrap_or("\u{fffd}");
         return Some(Named { app: Cow::Borrowed(app), method: Cow::Borrowed(path) });
     }
     if let Some(app) = headers.text("authorization").and_then(basic_app_id) {

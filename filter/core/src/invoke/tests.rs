@@ -117,3 +117,8 @@ fn connection_headers_are_removed() {
     let forward = planned(&config(), &headers, "/v1.0/invoke/warehouse/method/x").unwrap();
     assert_eq!(forward.edits.remove, ["te", "proxy-authorization"]);
 }
+
+#[test]
+fn an_answer_loses_what_its_connection_names_and_never_a_pseudo_header() {
+    assert_eq!(nominated(b" X-Drop ,close,, Keep-Alive, :status,\xff, upgrade"), ["x-drop", "upgrade"]);
+}

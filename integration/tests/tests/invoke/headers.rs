@@ -1,6 +1,8 @@
 //! Which headers reach the callee, and which come back.
 
 use super::MESHES;
+use super::paths::managers;
+use serde_json::Value;
 use weft_tests::app::{Reply, Seen};
 use weft_tests::dapr::unique;
 use weft_tests::mesh::Mesh;
@@ -115,5 +117,95 @@ fn a_callee_always_gets_a_trace_context_and_keeps_the_callers_trace() {
         let parent = carried.value("traceparent").expect("the trace is carried");
         assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && parent.ends_with("-01"), "{parent}");
         assert_eq!(carried.value("tracestate").as_deref(), Some("a=b"));
+    });
+}
+
+#[test]
+fn fields_that_an_answer_names_as_its_connections_do_not_pass() {
+    MESHES.each(|mesh| {
+        let orders = mesh.app("orders");
+        let path = format!("/{}", unique("nominated"));
+        for callee in ["warehouse", "orders"] {
+            let reply =
+                Reply::status(200).with("connection", "X-Drop, keep-alive").with("x-drop", "1").with("x-keep", "2");
+            mesh.app(callee).server.on(&path, reply);
+            let answer = orders.get(&format!("/v1.0/invoke/{callee}/method{path}")).send().expect(200);
+            assert_eq!((answer.header("x-drop"), answer.header("connection")), (None, None), "{callee}");
+            assert_eq!(answer.header("x-keep"), Some("2"));
+        }
+    });
+}
+
+#[test]
+fn the_callers_token_reaches_no_application_on_any_way() {
+    MESHES.each(|mesh| {
+        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+        let path = format!("/{}", unique("token"));
+        orders.server.on(&path, Reply::status(200));
+        warehouse.server.on(&path, Reply::status(200));
+        let calls = [
+            orders.get(&format!("/v1.0/invoke/warehouse/method{path}")),
+            orders.get(&format!("/v1.0/invoke/orders/method{path}")),
+            orders.get(&path).header("dapr-app-id", "warehouse"),
+            orders.get(&path).header("authorization", "Basic ZGFwci1hcHAtaWQ6d2FyZWhvdXNl").http2(),
+        ];
+        for call in calls {
+            call.header("dapr-api-token", "secret").header("dapr-api-token", "another").send().expect(200);
+        }
+        let seen = [warehouse.server.seen(&path), orders.server.seen(&path)].concat();
+        assert_eq!(seen.len(), 4);
+        assert!(seen.iter().all(|it| it.values("dapr-api-token").is_empty()), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_length_that_is_known_stays_known_and_a_type_that_is_absent_stays_absent() {
+    MESHES.each(|mesh| {
+        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+        let path = format!("/{}", unique("length"));
+        warehouse.server.on(&path, Reply::bytes(200, "four"));
+        let answer = orders.post(&format!("/v1.0/invoke/warehouse/method{path}")).body("body!").send().expect(200);
+        let seen = &warehouse.server.wait_for(&path, 1)[0];
+        assert_eq!((seen.value("content-length").as_deref(), seen.value("content-type")), (Some("5"), None));
+        assert_eq!((answer.header("content-length"), answer.header("content-type")), (Some("4"), None));
+    });
+}
+
+#[test]
+fn forwarding_fields_of_the_caller_pass_as_they_are() {
+    MESHES.each(|mesh| {
+        let lines = "x-forwarded-for: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\nx-forwarded-host: shop.example\r\n\
+                     forwarded: for=192.0.2.1;host=shop.example\r\nforwarded: for=\"[2001:db8::1]\"\r\nvia: 1.1 edge\r\n";
+        let (seen, _) = call(mesh, lines, Reply::status(200));
+        assert_eq!(seen.values("x-forwarded-for").join(","), "192.0.2.1,192.0.2.2");
+        assert_eq!(seen.values("x-forwarded-host"), ["shop.example"]);
+        assert_eq!(seen.values("forwarded"), ["for=192.0.2.1;host=shop.example", "for=\"[2001:db8::1]\""]);
+        assert_eq!(seen.values("via"), ["1.1 edge"]);
+    });
+}
+
+#[test]
+fn a_proxy_that_tells_where_requests_come_from_tells_it_of_calls() {
+    let tells = |bootstrap: &mut Value| managers(bootstrap, &|manager| manager["use_remote_address"] = true.into());
+    let mesh = Mesh::builder().app("orders").app("warehouse").edit(tells).start();
+    let (seen, _) = call(&mesh, "", Reply::status(200));
+    let from = seen.value("x-forwarded-for").expect("the proxy's own address");
+    assert!(from.parse::<std::net::IpAddr>().is_ok(), "{from}");
+}
+
+#[test]
+fn an_id_or_a_trace_that_is_not_text_is_no_reason_to_guess() {
+    MESHES.each(|mesh| {
+        let mut client = mesh.app("orders").raw();
+        client.write(
+            b"GET /v1.0/invoke/warehouse/method/x HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: ware\xffhouse\r\n\r\n",
+        );
+        let answer = client.answer().expect("an answer");
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        assert!(answer.text().contains("invalid app id"), "{}", answer.text());
+        let (seen, _) = call(mesh, "authorization: Basic \u{ff}\r\ntraceparent: \u{ff}\r\n", Reply::status(200));
+        assert_eq!(seen.value("traceparent").map(|it| it.len()), Some(55));
+        let authorization = seen.headers.iter().find(|it| it.0 == "authorization").map(|it| it.1.clone());
+        assert_eq!(authorization, Some(b"Basic \xff".to_vec()));
     });
 }

@@ -22,7 +22,7 @@ fn cleaning() -> Mesh {
 }
 
 /// Changes every HTTP connection manager.
-fn managers(bootstrap: &mut Value, edit: &dyn Fn(&mut Value)) {
+pub(super) fn managers(bootstrap: &mut Value, edit: &dyn Fn(&mut Value)) {
     let listeners = bootstrap["static_resources"]["listeners"].as_array_mut().into_iter().flatten();
     for listener in listeners {
         edit(&mut listener["filter_chains"][0]["filters"][0]["typed_config"]);
