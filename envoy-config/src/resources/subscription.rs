@@ -3,6 +3,7 @@
 use super::{Head, head, is_for};
 use crate::problem::Place;
 use crate::yaml::Fields;
+use weft_core::cel::Condition;
 use weft_core::config::{self, Routes, Rule};
 
 /// A declarative subscription as it was written.
@@ -85,10 +86,11 @@ fn routes(mut fields: Fields<'_>) -> Routes {
 
 fn rule(mut fields: Fields<'_>) -> Option<Rule> {
     let (condition, path) = (fields.text("match"), fields.required("path"));
-    if let Some(condition) = condition.as_ref().filter(|condition| !condition.value.trim().is_empty()) {
-        let why = "is not supported: this release has no conditions; use one path for the topic";
-        fields.problem(&condition.place, "match", why);
+    if let Some(condition) = condition.as_ref().filter(|condition| !condition.value.trim().is_empty())
+        && let Err(error) = Condition::parse(&condition.value)
+    {
+        fields.problem(&condition.place, "match", &format!("cannot be used: {error}"));
     }
     fields.finish();
-    Some(Rule { condition: String::new(), path: path?.value })
+    Some(Rule { condition: condition.map(|condition| condition.value).unwrap_or_default(), path: path?.value })
 }

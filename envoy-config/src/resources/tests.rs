@@ -165,7 +165,7 @@ spec:
   topic: ''
   routes:
     rules:
-    - {match: event.type == \"x\", path: /x}
+    - {match: event.type == now(), path: /x}
   bulkSubscribe: {enabled: true}
 ";
     let wanted = [
@@ -183,8 +183,8 @@ spec:
         "r.yaml:20: the document: apiVersion is missing",
         "r.yaml:22: the document is a list where a mapping should be",
         "r.yaml:29: Subscription \"sub\": spec.topic is empty",
-        "r.yaml:32: Subscription \"sub\": spec.routes.rules[0].match is not supported: this release has no conditions; \
-         use one path for the topic",
+        "r.yaml:32: Subscription \"sub\": spec.routes.rules[0].match cannot be used: the function `now` is not supported \
+         (there are has, size, startsWith, endsWith, contains, exists, all) at character 15",
         "r.yaml:33: Subscription \"sub\": spec.bulkSubscribe.enabled is not supported: events come one by one; remove it",
     ];
     assert_eq!(faults(text), wanted);

@@ -212,7 +212,7 @@ pub struct Routes {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
-    /// The condition. Only the empty one, which always holds, is supported by this release.
+    /// The condition, in CEL over the variable `event`. The empty one always holds.
     #[serde(rename = "match")]
     pub condition: String,
     /// Path in the application.

@@ -11,6 +11,8 @@ mod base64;
 pub mod blocks;
 pub mod by_name;
 #[cfg(feature = "blocks")]
+pub mod cel;
+#[cfg(feature = "blocks")]
 pub mod components;
 pub mod config;
 #[cfg(feature = "blocks")]

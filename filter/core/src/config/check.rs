@@ -3,6 +3,8 @@
 use super::Problem;
 use super::form::{Absent, Form, Member, Shape};
 use super::shapes::PLUGIN_CONFIG;
+#[cfg(feature = "blocks")]
+use crate::cel::Condition;
 use crate::json::{self, RawObject, RawValue};
 use crate::telemetry::Sampling;
 
@@ -140,9 +142,8 @@ impl Check<'_> {
         let is_visible = || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         let remedy = match form {
             Form::Name if text.is_empty() => "write a text that is not empty",
-            Form::Empty if !text.trim().is_empty() => {
-                "leave it out: conditions are not supported by this release; use one path for the topic"
-            }
+            #[cfg(feature = "blocks")]
+            Form::Condition => return self.condition(text),
             Form::Label if !is_label(text) => "write 1 to 253 letters, digits, '-' and '_'",
             Form::Word if !is_visible() => "write one or more visible ASCII characters, without blanks",
             Form::Path if !is_visible() || text.contains('#') || text.len() > LONGEST_PATH => {
@@ -156,6 +157,14 @@ impl Check<'_> {
             _ => return,
         };
         self.refuse(&format!("is {text:?}"), remedy);
+    }
+
+    #[cfg(feature = "blocks")]
+    #[inline(never)]
+    fn condition(&mut self, text: &str) {
+        if let (false, Err(error)) = (text.trim().is_empty(), Condition::parse(text)) {
+            self.refuse(&format!("is {text:?}: {error}"), "write a condition over `event`, or leave it out");
+        }
     }
 
     #[inline(never)]

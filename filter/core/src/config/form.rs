@@ -15,8 +15,8 @@ pub(super) enum Form {
     Path,
     /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// A string that has to be empty in this release.
-    Empty,
+    /// A condition of a routing rule; empty for the one that always holds.
+    Condition,
     /// A decimal fraction from 0 to 1, in a string.
     Share,
     /// `true` or `false`.

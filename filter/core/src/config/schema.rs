@@ -45,12 +45,11 @@ fn property(member: &Member) -> Map<String, Value> {
 fn value(form: Form) -> Map<String, Value> {
     let text = |pattern: &str| json!({"type": "string", "pattern": pattern});
     let schema = match form {
-        Form::Text => json!({"type": "string"}),
+        Form::Text | Form::Condition => json!({"type": "string"}),
         Form::Name => json!({"type": "string", "minLength": 1}),
         Form::Label => text("^[A-Za-z0-9_-]{1,253}$"),
         Form::Word => text("^[!-~]+$"),
         Form::Path => text("^[!-\"$-~]{1,2048}$"),
-        Form::Empty => text("^\\s*$"),
         Form::Share => text("^(0+(\\.[0-9]*)?|\\.[0-9]+|0*1(\\.0*)?)$"),
         Form::OneOf(words) => json!({"enum": words}),
         Form::Flag => json!({"type": "boolean"}),

@@ -1,7 +1,7 @@
 //! The tables of the plugin configuration: every member, its form, what stands for it where it is absent.
 
 use super::form::Form::{
-    Empty, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
+    Condition, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
 };
 use super::form::{Absent, Member, Shape};
 use super::{
@@ -114,8 +114,8 @@ const RULE: Shape = Shape {
     members: &[
         Member::optional(
             "match",
-            Empty,
-            "The condition. Only the empty one, which always holds, is supported by this release.",
+            Condition,
+            "The condition, in CEL over the variable event. The empty one always holds.",
         ),
         Member::needed("path", Path, "Path in the application."),
     ],

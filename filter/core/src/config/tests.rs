@@ -19,7 +19,7 @@ fn whole() -> Value {
         ],
         "subscriptions": [{
             "pubsubname": "p", "topic": "t", "deadLetterTopic": "d", "metadata": {"rawPayload": "true"},
-            "routes": {"rules": [{"match": "", "path": "/x"}], "default": "/y"},
+            "routes": {"rules": [{"match": "event.type == 'a'", "path": "/x"}], "default": "/y"},
         }],
         "accessControl": {
             "defaultAction": "deny", "probes": ["/healthz"],
@@ -169,6 +169,14 @@ fn a_reference_to_nothing_is_told_where_it_stands() {
     assert_eq!(paths(&with("/subscriptions/0/routes", json!({"rules": []}))), ["$.subscriptions[0].routes"]);
     let policy = json!({"appId": "shop", "namespace": "default", "trustDomain": "public"});
     assert_eq!(paths(&with("/accessControl/policies", json!([policy, policy]))), ["$.accessControl.policies[1]"]);
+}
+
+#[test]
+#[cfg(feature = "blocks")]
+fn a_condition_that_cannot_be_asked_is_told_with_its_place() {
+    let problem = &read(&with("/subscriptions/0/routes/rules/0/match", json!("event.type == now()"))).unwrap_err()[0];
+    assert_eq!(problem.path, "$.subscriptions[0].routes.rules[0].match");
+    assert!(problem.what.contains("the function `now` is not supported"), "{}", problem.what);
 }
 
 #[test]

@@ -35,6 +35,12 @@ impl<'a> RawObject<'a> {
         self.0.iter().rev().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
+    /// The value of a member, `null` included, whose name is exactly that; the last one counts.
+    #[cfg(feature = "blocks")]
+    pub(crate) fn exactly(&self, name: &str) -> Option<RawValue<'a>> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
     /// Every member, repeated ones too, in order.
     pub fn members(&self) -> impl Iterator<Item = (&str, RawValue<'a>)> {
         self.0.iter().map(|(name, value)| (&**name, *value))

@@ -21,6 +21,16 @@ impl<'a> RawValue<'a> {
         self.0 == "null"
     }
 
+    /// Shows the members of an object, or the elements of an array without names, until `visit` gives false. Of another
+    /// kind of value nothing.
+    #[cfg(feature = "blocks")]
+    pub(crate) fn each(self, visit: Visit<'_, 'a>) {
+        if let Some(open @ (b'{' | b'[')) = self.0.as_bytes().first().copied() {
+            // Cannot fail: a value was found to be whole.
+            let _ = Scanner::new(self.0).each(open, visit);
+        }
+    }
+
     /// A string's characters; borrowed unless they hold escapes. `None` for another kind of value. Half of a surrogate
     /// pair becomes U+FFFD, as in Go.
     #[inline(never)]
@@ -80,6 +90,9 @@ pub(super) struct Scanner<'a> {
     at: usize,
 }
 
+/// Is shown a name, empty for an element of an array, and a value; false if it has seen enough.
+pub(super) type Visit<'v, 'a> = &'v mut dyn FnMut(RawValue<'a>, RawValue<'a>) -> bool;
+
 /// What was expected where something else stood.
 type Expected = &'static str;
 
@@ -105,11 +118,24 @@ impl<'a> Scanner<'a> {
     /// Neither comes next, or it does not end; the message has the place.
     #[inline(never)]
     pub(super) fn children(&mut self, open: u8) -> Result<Vec<(RawValue<'a>, RawValue<'a>)>, JsonError> {
-        let close = open + 2;
         let mut children = Vec::new();
+        self.each(open, &mut |name, value| {
+            children.push((name, value));
+            true
+        })?;
+        Ok(children)
+    }
+
+    /// Shows the members of the object that comes next, of an array the elements, until `visit` has seen enough.
+    ///
+    /// # Errors
+    /// Neither comes next, or it does not end; the message has the place.
+    #[inline(never)]
+    pub(super) fn each(&mut self, open: u8, visit: Visit<'_, 'a>) -> Result<(), JsonError> {
+        let close = open + 2;
         self.expect(open, if open == b'{' { "an object" } else { "an array" })?;
         if self.take(close) {
-            return Ok(children);
+            return Ok(());
         }
         loop {
             let mut name = RawValue("");
@@ -121,9 +147,9 @@ impl<'a> Scanner<'a> {
                 };
                 self.expect(b':', "`:`")?;
             }
-            children.push((name, self.value()?));
-            if self.take(close) {
-                return Ok(children);
+            let value = self.value()?;
+            if !visit(name, value) || self.take(close) {
+                return Ok(());
             }
             self.expect(b',', after(close))?;
         }

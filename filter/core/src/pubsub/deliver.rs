@@ -60,6 +60,8 @@ enum Verdict {
 
 /// Why an event is dropped.
 enum Cause {
+    /// No rule of the subscription wants it.
+    Unrouted,
     /// Its own time or the application's word ends it.
     Meant(String),
     /// It, or the application, is not as it should be.
@@ -67,9 +69,18 @@ enum Cause {
 }
 
 /// What an envelope says about its delivery.
-struct Sight {
+struct Sight<'a> {
     trace: Trace,
     is_expired: bool,
+    /// Where the rules lead it.
+    path: Option<&'a str>,
+}
+
+/// Where an event is sent.
+struct Aim<'a> {
+    app: &'a AppChannel,
+    subscription: &'a Subscription,
+    path: &'a str,
 }
 
 impl Inner {
@@ -88,6 +99,9 @@ impl Inner {
                 return Delivered::Settled;
             }
             Verdict::Refused(why) => (Metric::EventsFailed, LogLevel::Warn, why),
+            Verdict::Dropped(Cause::Unrouted) => {
+                (Metric::EventsDropped, LogLevel::Debug, "no rule of the subscription wants it".to_owned())
+            }
             Verdict::Dropped(Cause::Meant(why)) => (Metric::EventsDropped, LogLevel::Warn, why),
             Verdict::Dropped(Cause::Fault(why)) => (Metric::EventsDropped, LogLevel::Error, why),
         };
@@ -102,10 +116,6 @@ impl Inner {
         let Some(app) = &self.app else {
             return Err(Verdict::Refused("the plugin configuration has no `app`".to_owned()));
         };
-        let sight = self.look(subscription, message).map_err(|why| Verdict::Dropped(Cause::Fault(why)))?;
-        if sight.is_expired {
-            return Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned())));
-        }
         let wrapped;
         let body = if subscription.raw {
             let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
@@ -114,7 +124,13 @@ impl Inner {
         } else {
             &message.data
         };
-        self.send(app, subscription, message, &sight.trace, body).map_err(|why| {
+        let sight = self.look(subscription, message, body).map_err(|why| Verdict::Dropped(Cause::Fault(why)))?;
+        if sight.is_expired {
+            return Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned())));
+        }
+        let Some(path) = sight.path else { return Err(Verdict::Dropped(Cause::Unrouted)) };
+        let aim = Aim { app, subscription, path };
+        self.send(&aim, message, &sight.trace, body).map_err(|why| {
             self.app_is_lost();
             Verdict::Refused(why.to_string())
         })
@@ -123,8 +139,7 @@ impl Inner {
     #[inline(never)]
     fn send(
         &self,
-        app: &AppChannel,
-        subscription: &Subscription,
+        aim: &Aim<'_>,
         message: &Message,
         trace: &Trace,
         body: &[u8],
@@ -134,42 +149,53 @@ impl Inner {
         let mut headers = Vec::with_capacity(7 + metadata.len());
         headers.extend([
             (":method", "POST"),
-            (":path", &subscription.path),
-            (":authority", &app.authority),
+            (":path", aim.path),
+            (":authority", &aim.app.authority),
             ("content-type", "application/cloudevents+json"),
-            ("pubsubname", &subscription.pubsub),
+            ("pubsubname", &aim.subscription.pubsub),
         ]);
         headers.extend(metadata.iter().map(|(name, value)| (&**name, *value)));
         headers.push(("traceparent", &traceparent));
         if !trace.tracestate().is_empty() {
             headers.push(("tracestate", trace.tracestate()));
         }
-        self.runtime.call(HttpCall { cluster: &app.cluster, headers, body, timeout: DELIVERY_TIMEOUT })
+        self.runtime.call(HttpCall { cluster: &aim.app.cluster, headers, body, timeout: DELIVERY_TIMEOUT })
     }
 
-    /// Reads what matters of a stored event.
+    /// Reads what matters of a stored event, and of the envelope that the application will get.
     ///
     /// # Errors
     /// The event can never be delivered, and why.
     #[inline(never)]
-    fn look(&self, subscription: &Subscription, message: &Message) -> Result<Sight, String> {
+    fn look<'s>(&self, subscription: &'s Subscription, message: &Message, body: &[u8]) -> Result<Sight<'s>, String> {
         let host = self.runtime.host();
-        if subscription.raw {
-            let of = |name: &str| message.metadata.get(name).map(String::as_str);
-            let parent = of("traceparent").or_else(|| of("traceid"));
-            let trace = Trace::of_event(parent, of("tracestate"), &self.sampling, host);
-            return Ok(Sight { trace, is_expired: false });
+        if let (true, Some(path)) = (subscription.raw, subscription.only_path()) {
+            return Ok(Sight { trace: self.raw_trace(message), is_expired: false, path: Some(path) });
         }
-        let text = json::text(&message.data);
+        let text = json::text(body);
         let is_object = text.trim_start().starts_with('{');
         let object = RawObject::parse(&text).ok().filter(|_| is_object);
         let object = object.ok_or("it is no CloudEvent: its bytes are no JSON object")?;
+        if subscription.raw {
+            let path = routed(subscription, &text, &object)?;
+            return Ok(Sight { trace: self.raw_trace(message), is_expired: false, path });
+        }
         // Attributes of another kind than string say nothing; they must not stop the delivery.
         let of = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
         let parent = of("traceparent").or_else(|| of("traceid"));
         let trace = Trace::of_event(parent.as_deref(), of("tracestate").as_deref(), &self.sampling, host);
         let is_expired = of("expiration").is_some_and(|at| is_past(&at, self.runtime.host().now()));
-        Ok(Sight { trace, is_expired })
+        // Nobody asks where an expired event goes.
+        let path = if is_expired { None } else { routed(subscription, &text, &object)? };
+        Ok(Sight { trace, is_expired, path })
+    }
+
+    /// The trace of a raw event: what the message's metadata says of it.
+    #[inline(never)]
+    fn raw_trace(&self, message: &Message) -> Trace {
+        let of = |name: &str| message.metadata.get(name).map(String::as_str);
+        let parent = of("traceparent").or_else(|| of("traceid"));
+        Trace::of_event(parent, of("tracestate"), &self.sampling, self.runtime.host())
     }
 
     #[inline(never)]
@@ -207,10 +233,21 @@ impl Inner {
 
     #[inline(never)]
     fn log_event(&self, level: LogLevel, subscription: &Subscription, what: &str, why: &str) {
-        let Subscription { pubsub, topic, path, .. } = subscription;
+        let Subscription { pubsub, topic, .. } = subscription;
+        // With conditions it may have had another path, or none.
+        let path = subscription.only_path().unwrap_or("by rules");
         let about = [("pubsub", pubsub.as_str()), ("topic", topic), ("path", path)];
         self.runtime.log(level, &Line { component: "pubsub", about: &about, what, why });
     }
+}
+
+/// Where an event goes.
+///
+/// # Errors
+/// A condition has no answer for it. It never will, so the event cannot wait for one.
+#[inline(never)]
+fn routed<'s>(subscription: &'s Subscription, text: &str, members: &RawObject<'_>) -> Result<Option<&'s str>, String> {
+    subscription.route(text, members).map_err(|why| format!("a routing rule cannot be asked: {why}"))
 }
 
 /// What a successful answer's body says: `{"status":"SUCCESS"|"RETRY"|"DROP"}`, or nothing of the kind.

@@ -1,6 +1,7 @@
 //! What an application subscribes to (`dapr-api` 2.7): declared in resources, or named by the application itself.
 
 use super::options::{self, Metadata};
+use crate::cel::{CelError, Condition};
 use crate::config;
 use crate::json::{self, JsonError, Members, RawObject, RawValue, write_array, write_string_map};
 
@@ -22,8 +23,8 @@ pub(crate) struct Subscription {
     pub(crate) pubsub: String,
     /// As the application names it.
     pub(crate) topic: String,
-    /// Path in the application; begins with `/`.
-    pub(crate) path: String,
+    /// Tried in order; never empty.
+    pub(crate) rules: Vec<Rule>,
     pub(crate) metadata: Metadata,
     /// Whether stored bytes are wrapped in a new envelope.
     pub(crate) raw: bool,
@@ -31,7 +32,45 @@ pub(crate) struct Subscription {
     pub(crate) origin: Origin,
 }
 
+/// Where some of a subscription's events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// `None` always holds.
+    pub(crate) condition: Option<Condition>,
+    /// Path in the application; begins with `/`.
+    pub(crate) path: String,
+}
+
+impl Rule {
+    fn to_json(&self) -> Vec<u8> {
+        let mut rule = Members::default();
+        rule.string("match", self.condition.as_ref().map_or("", Condition::text));
+        rule.string("path", &self.path);
+        rule.end()
+    }
+}
+
 impl Subscription {
+    /// The path of the first rule that holds for an event: its JSON text, and the members that were read from it.
+    /// `None` if no rule does.
+    ///
+    /// # Errors
+    /// A condition before that has no answer for this event.
+    pub(crate) fn route(&self, event: &str, members: &RawObject<'_>) -> Result<Option<&str>, CelError> {
+        for rule in &self.rules {
+            let holds = rule.condition.as_ref().map_or(Ok(true), |condition| condition.holds(event, members))?;
+            if holds {
+                return Ok(Some(&rule.path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The path of every event, if the first rule has no condition.
+    pub(crate) fn only_path(&self) -> Option<&str> {
+        self.rules.first().filter(|rule| rule.condition.is_none()).map(|rule| rule.path.as_str())
+    }
+
     /// An entry of `subscriptions` of `/v1.0/metadata`, as JSON; empty members are left out.
     #[inline(never)]
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -41,10 +80,8 @@ impl Subscription {
         if !self.metadata.is_empty() {
             entry.raw("metadata", &write_string_map(&self.metadata));
         }
-        let mut rule = Members::default();
-        rule.string("match", "");
-        rule.string("path", &self.path);
-        entry.raw("rules", &write_array(&[rule.end()]));
+        let rules: Vec<_> = self.rules.iter().map(Rule::to_json).collect();
+        entry.raw("rules", &write_array(&rules));
         if let Some(topic) = &self.dead_letter_topic {
             entry.string("deadLetterTopic", topic);
         }
@@ -167,17 +204,11 @@ fn check(raw: Raw) -> Result<Subscription, String> {
             "bulkSubscribe.enabled is not supported by this release; remove it to get events one by one".to_owned()
         );
     }
-    // A condition behind an unconditional rule would never be asked; refused too, since nobody writes it on purpose.
-    if let Some((condition, _)) = raw.rules.iter().find(|(condition, _)| !condition.trim().is_empty()) {
-        return Err(format!(
-            "the condition `match: {condition}` is not supported by this release; use one path for the topic"
-        ));
-    }
-    let Some((_, path)) = raw.rules.into_iter().next() else {
+    if raw.rules.is_empty() {
         return Err("it has no route".to_owned());
-    };
+    }
     Ok(Subscription {
-        path: checked_path(path)?,
+        rules: raw.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?,
         raw: options::raw_payload(&raw.metadata)?,
         dead_letter_topic: raw.dead_letter_topic.filter(|topic| !topic.is_empty()),
         pubsub: raw.pubsub,
@@ -185,6 +216,18 @@ fn check(raw: Raw) -> Result<Subscription, String> {
         metadata: raw.metadata,
         origin: raw.origin,
     })
+}
+
+#[inline(never)]
+fn checked_rule((condition, path): (String, String)) -> Result<Rule, String> {
+    let condition = match condition.trim() {
+        "" => None,
+        text => {
+            let parsed = Condition::parse(text).map_err(|error| format!("the condition `match: {text}`: {error}"));
+            Some(parsed?)
+        }
+    };
+    Ok(Rule { condition, path: checked_path(path)? })
 }
 
 fn checked_path(path: String) -> Result<String, String> {

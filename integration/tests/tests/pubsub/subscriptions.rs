@@ -12,7 +12,14 @@ use weft_tests::wait;
 pub fn declared() -> Value {
     let of = |bus: &str| {
         let one = |topic: &str, path: &str| json!({"pubsubname": bus, "topic": topic, "routes": {"default": path}});
-        [one("declared", "/declared"), one("both", "/resource"), one("first", "/first"), one("first", "/second")]
+        let rules = json!([{"match": "event.subject in ['a', 'b']", "path": "/declared-rule"}]);
+        let ruled = json!({"pubsubname": bus, "topic": "declared-rules",
+            "routes": {"rules": rules, "default": "/declared-rest"}});
+        let mut list = [("declared", "/declared"), ("both", "/resource"), ("first", "/first"), ("first", "/second")]
+            .map(|(topic, path)| one(topic, path))
+            .to_vec();
+        list.push(ruled);
+        list
     };
     BROKERS.iter().flat_map(|bus| of(bus)).collect()
 }
@@ -34,7 +41,13 @@ fn named_at(bus: &str) -> Vec<Value> {
         {"topic": "mortal", "route": at("mortal"), "deadLetterTopic": "graves"},
         {"topic": "graves", "route": at("graves")},
         {"topic": "without-route"},
-        {"topic": "conditional", "routes": {"rules": [{"match": "event.type == 'a'", "path": "/a"}], "default": "/b"}},
+        {"topic": "conditional", "routes": {"rules": [{"match": "event.type == now()", "path": "/a"}], "default": "/b"}},
+        {"topic": "led", "routes": {"rules": [
+            {"match": "event.type == 'urgent' && event.data.startsWith('led')", "path": at("led-urgent")},
+            {"match": "event.data.total > 100", "path": at("led-large")},
+            {"match": "has(event.subject)", "path": at("led-rest")},
+        ]}, "deadLetterTopic": "misled"},
+        {"topic": "misled", "route": at("misled")},
         {"topic": "in-bulk", "route": "/in-bulk", "bulkSubscribe": {"enabled": true}},
     ]);
     let list = list.as_array_mut().unwrap();
@@ -97,6 +110,35 @@ fn rules_go_before_the_default_which_goes_before_the_route() {
     });
 }
 
+/// Publishes an event with a query and gives the path at which `courier` gets it.
+fn led_to(bus: &Bus<'_>, topic: &str, query: &str, body: &str) -> String {
+    let courier = &bus.mesh.app("courier").server;
+    courier.on_any(|_| Reply::status(200));
+    let id = dapr::unique("led");
+    let call = bus.publish_with(topic, &format!("metadata.cloudevent.id={id}&{query}"));
+    dapr::no_content(&call.header("content-type", "application/json").body(body.to_owned()).send());
+    wait::until(&format!("an event of {topic}"), wait::SOON, || {
+        let seen = courier.all_seen();
+        let found = seen.iter().find(|it| it.method == "POST" && it.json()["id"] == id.as_str());
+        found.map(|it| it.target.clone())
+    })
+}
+
+#[test]
+fn conditions_lead_each_event_to_its_path() {
+    on_each_broker(|bus| {
+        let led = |query: &str, body: &str| led_to(bus, "led", query, body).replace(&format!("/{}/", bus.name), "");
+        assert_eq!(led("metadata.cloudevent.type=urgent", r#""led by its type""#), "led-urgent");
+        assert_eq!(led("metadata.cloudevent.type=normal", r#"{"total":101}"#), "led-large");
+        assert_eq!(led("metadata.cloudevent.subject=s", r#"{"total":100}"#), "led-rest");
+        assert_eq!(led("metadata.none=1", r#"{"total":100}"#), "misled", "no rule wants it");
+        bus.mesh.envoy.expect_log("a routing rule cannot be asked: there is no member total", 1..=BROKERS.len());
+        assert_eq!(led("metadata.cloudevent.subject=s", r#"{"sum":1}"#), "misled", "the second rule has no answer");
+        assert_eq!(led_to(bus, "declared-rules", "metadata.cloudevent.subject=b", "1"), "/declared-rule");
+        assert_eq!(led_to(bus, "declared-rules", "metadata.cloudevent.subject=c", "1"), "/declared-rest");
+    });
+}
+
 #[test]
 fn a_raw_subscription_wraps_whatever_was_stored() {
     on_each_broker(|bus| {
@@ -133,6 +175,9 @@ fn metadata_lists_every_subscription_that_can_be_served() {
         let mortal = json!({"pubsubname": "membus", "topic": "mortal", "type": "PROGRAMMATIC",
             "rules": [{"match": "", "path": "/membus/mortal"}], "deadLetterTopic": "graves"});
         assert_eq!(of("mortal"), mortal);
+        let rules = json!([{"match": "event.subject in ['a', 'b']", "path": "/declared-rule"},
+            {"match": "", "path": "/declared-rest"}]);
+        assert_eq!(of("declared-rules")["rules"], rules);
         assert_eq!(of("wrapped")["metadata"], json!({"rawPayload": "true"}));
         assert_eq!(["without-route", "conditional", "in-bulk"].map(of), [Value::Null, Value::Null, Value::Null]);
     });

@@ -164,6 +164,40 @@ fn an_expired_event_is_not_delivered() {
     }
 }
 
+/// Where an event goes that rules lead, and how often it is in the dead-letter topic at the end.
+fn led(event_data: &str, list: &str) -> (Option<String>, Option<Delivered>, usize) {
+    let fixture = Fixture::subscribed(json!({}), list);
+    let delivered = fixture.deliver(event(event_data));
+    let is_called = !fixture.host.calls.borrow().is_empty();
+    let path = is_called.then(|| {
+        let call = answered(&fixture, 200, "");
+        call.headers.text(":path").unwrap_or_default().to_owned()
+    });
+    (path, delivered.get(), fixture.broker.published.borrow().len())
+}
+
+#[test]
+fn rules_lead_an_event_and_one_that_none_wants_is_dropped() {
+    let rules = r#"{"rules":[{"match":"event.type == 'a'","path":"/a"},{"match":"event.data.n > 1","path":"/n"}]}"#;
+    let plain = format!(r#"[{{"pubsubname":"p","topic":"t","routes":{rules}}}]"#);
+    let dead = format!(r#"[{{"pubsubname":"p","topic":"t","deadLetterTopic":"dead","routes":{rules}}}]"#);
+    let settled = Some(Delivered::Settled);
+    assert_eq!(led(r#"{"type":"a"}"#, &plain), (Some("/a".to_owned()), settled, 0));
+    assert_eq!(led(r#"{"type":"b","data":{"n":2}}"#, &dead), (Some("/n".to_owned()), settled, 0));
+    for (data, why) in [(r#"{"type":"b","data":{"n":1}}"#, "no rule wants it"), (r#"{"type":"b"}"#, "no answer")] {
+        assert_eq!(led(data, &plain), (None, settled, 0), "{why}");
+        assert_eq!(led(data, &dead), (None, settled, 1), "{why}");
+    }
+}
+
+#[test]
+fn rules_of_a_raw_subscriber_see_the_envelope_around_the_bytes() {
+    let rules = r#"{"rules":[{"match":"event.data_base64 == 'e30='","path":"/empty"}],"default":"/rest"}"#;
+    let list = format!(r#"[{{"pubsubname":"p","topic":"t","metadata":{{"rawPayload":"true"}},"routes":{rules}}}]"#);
+    assert_eq!(led("{}", &list).0.as_deref(), Some("/empty"));
+    assert_eq!(led("no json", &list).0.as_deref(), Some("/rest"));
+}
+
 #[test]
 fn bytes_that_are_no_object_can_never_be_delivered_and_do_not_block_the_topic() {
     for data in ["", "[]", "null", "\"x\"", "{", "\u{1}"] {

@@ -89,7 +89,7 @@ fn what_cannot_be_served_leaves_the_others_working() {
     let scoped = json!({"name": "p", "type": "pubsub.x", "metadata": {"subscriptionScopes": "myapp=a"}});
     let list = r#"[{"pubsubname":"p","topic":"a","route":"/a"},{"pubsubname":"p","topic":"denied","route":"/d"},
         {"pubsubname":"unknown","topic":"x","route":"/x"},
-        {"pubsubname":"p","topic":"cel","routes":{"rules":[{"match":"event.x","path":"/y"}]}}]"#;
+        {"pubsubname":"p","topic":"cel","routes":{"rules":[{"match":"event.x =","path":"/y"}]}}]"#;
     let fixture = Fixture::subscribed(json!({"components": [scoped]}), list);
     assert_eq!(topics(&fixture), [["a"]]);
     let shown = fixture.block.subscriptions();

@@ -10,7 +10,7 @@ fn one(entry: Value) -> Result<Subscription, String> {
 }
 
 fn path(entry: Value) -> String {
-    one(entry).unwrap().path
+    one(entry).unwrap().rules.remove(0).path
 }
 
 fn shown_as(subscription: &Subscription) -> Value {
@@ -40,7 +40,7 @@ fn every_member_is_read_whatever_the_case_of_its_name() {
     let expected = Subscription {
         pubsub: "p".into(),
         topic: "t".into(),
-        path: "/x?y=1".into(),
+        rules: vec![Rule { condition: None, path: "/x?y=1".into() }],
         metadata,
         raw: true,
         dead_letter_topic: Some("d".into()),
@@ -50,10 +50,30 @@ fn every_member_is_read_whatever_the_case_of_its_name() {
 }
 
 #[test]
-fn conditions_and_bulk_are_refused_by_name() {
-    let rules = json!([{"match": "event.type == \"x\"", "path": "/x"}]);
+fn the_first_rule_that_holds_leads_the_event() {
+    let rules = json!([{"match": "event.type == 'a'", "path": "/a"}, {"match": " event.n > 1 ", "path": "/n"}]);
+    let default = one(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules, "default": "/z"}})).unwrap();
+    let none = one(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules}})).unwrap();
+    let route = |subscription: &Subscription, event: &str| {
+        let members = RawObject::parse(event).unwrap();
+        subscription.route(event, &members).map(|path| path.map(str::to_owned)).map_err(|error| error.to_string())
+    };
+    assert_eq!(route(&default, r#"{"type":"a"}"#), Ok(Some("/a".into())));
+    assert_eq!(route(&default, r#"{"type":"b","n":2}"#), Ok(Some("/n".into())));
+    assert_eq!(route(&default, r#"{"type":"b","n":1}"#), Ok(Some("/z".into())));
+    assert_eq!(route(&none, r#"{"type":"b","n":1}"#), Ok(None));
+    assert_eq!(route(&none, r#"{"n":2}"#), Err("there is no member type".into()));
+    assert_eq!((default.only_path(), none.only_path()), (None, None));
+    let shown = json!([{"match": "event.type == 'a'", "path": "/a"}, {"match": "event.n > 1", "path": "/n"},
+        {"match": "", "path": "/z"}]);
+    assert_eq!(shown_as(&default)["rules"], shown);
+}
+
+#[test]
+fn a_condition_that_cannot_be_asked_and_bulk_are_refused_by_name() {
+    let rules = json!([{"match": "event.type.map(x, x)", "path": "/x"}]);
     let why = one(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules, "default": "/z"}})).unwrap_err();
-    assert!(why.contains("match: event.type == \"x\""), "{why}");
+    assert!(why.contains("match: event.type.map(x, x)") && why.contains("`map` is not supported"), "{why}");
     let why =
         one(json!({"pubsubname": "p", "topic": "t", "route": "/x", "bulkSubscribe": {"enabled": true}})).unwrap_err();
     assert!(why.contains("bulkSubscribe.enabled"), "{why}");
@@ -104,7 +124,8 @@ fn of_the_applications_own_the_last_counts_and_replaces_a_resource() {
         {"pubsubname": "p", "topic": "t", "route": "/last"},
     ]));
     let merged = merge(&resources, named);
-    let paths: Vec<_> = merged.iter().map(|declared| declared.checked.as_ref().unwrap().path.as_str()).collect();
+    let paths: Vec<_> =
+        merged.iter().map(|declared| declared.checked.as_ref().unwrap().rules[0].path.as_str()).collect();
     assert_eq!(paths, ["/last", "/u1", "/q"]);
 }
 
