@@ -2,7 +2,7 @@
 
 use crate::host;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, BufferType, GrpcStatusCode, MapType};
+use proxy_wasm::types::{Action, BufferType, MapType};
 use std::rc::Rc;
 use weft_core::app::App;
 use weft_core::exchange::{Exchange, ResponseStep, Step};
@@ -39,8 +39,8 @@ impl Api {
                 host::reply(StreamId(self.id), &reply);
                 Action::Pause
             }
-            Step::Unimplemented(message) => {
-                host::reply_grpc(GrpcStatusCode::Unimplemented, &message);
+            Step::Refuse(refusal) => {
+                host::refuse(&refusal);
                 Action::Pause
             }
             Step::Trap => host::trap(),

@@ -10,6 +10,7 @@ use proxy_wasm::types::{BufferType, GrpcStatusCode, MapType, MetricType, Status}
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
 use weft_core::exchange::AnswerHead;
+use weft_core::grpc::{GrpcStatus, Refusal};
 use weft_core::host::{
     CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
@@ -255,6 +256,16 @@ pub fn reply(stream: StreamId, reply: &Reply) {
 /// Answers a gRPC request with a status other than OK.
 pub fn reply_grpc(status: GrpcStatusCode, message: &str) {
     let _ = hostcalls::send_grpc_response(status, Some(message), Vec::new());
+}
+
+/// Answers a gRPC request that the filter does not let go on.
+pub fn refuse(refusal: &Refusal) {
+    let status = match refusal.status {
+        GrpcStatus::Unknown => GrpcStatusCode::Unknown,
+        GrpcStatus::InvalidArgument => GrpcStatusCode::InvalidArgument,
+        GrpcStatus::Unimplemented => GrpcStatusCode::Unimplemented,
+    };
+    reply_grpc(status, &refusal.message);
 }
 
 /// The URI in the certificate of the connection's other end, if it has shown one.

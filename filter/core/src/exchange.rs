@@ -7,9 +7,11 @@ pub(crate) use respond::{made_up, named_by_connection};
 
 use crate::api::{Route, path, route};
 use crate::app::{App, Request};
+use crate::grpc::{Refusal, is_grpc};
 use crate::http::{Headers, Reply};
 use crate::invoke::{self, Edits, Forward};
 use crate::runtime::StreamId;
+use crate::telemetry::Trace;
 use std::rc::Rc;
 
 /// What the shell does after a request callback.
@@ -23,8 +25,8 @@ pub enum Step {
     Pause,
     /// Answer it.
     Reply(Reply),
-    /// Answer a gRPC request with `UNIMPLEMENTED` and this message.
-    Unimplemented(String),
+    /// Answer a gRPC request with this status.
+    Refuse(Refusal),
     /// Stop the VM: the configuration's test switch was asked for.
     Trap,
 }
@@ -62,8 +64,7 @@ impl Exchange {
         }
         self.stage = Stage::Settled;
         if is_grpc(&headers) {
-            let method = headers.text(":path").unwrap_or("");
-            return Step::Unimplemented(format!("method {method} is not served by this version of Weft"));
+            return self.forward_grpc(&headers);
         }
         let Some(raw_path) = headers.text(":path") else {
             return Step::Reply(bad_path());
@@ -87,14 +88,25 @@ impl Exchange {
         let raw_path = headers.text(":path").unwrap_or("/");
         let trace = self.app.trace(headers);
         match invoke::plan(self.app.config(), headers, raw_path, &trace) {
-            Ok(forward) => {
-                let Forward { app, authority, is_direct, edits } = forward;
-                let traceparent = trace.response_header();
-                self.stage = Stage::Forwarded { app, authority, is_direct, traceparent };
-                Step::Forward(edits)
-            }
+            Ok(forward) => self.forwarded(forward, &trace),
             Err(reply) => Step::Reply(trace.answer(reply)),
         }
+    }
+
+    #[inline(never)]
+    fn forward_grpc(&mut self, headers: &Headers) -> Step {
+        let trace = self.app.trace(headers);
+        match invoke::plan_grpc(self.app.config(), headers, &trace) {
+            Ok(forward) => self.forwarded(forward, &trace),
+            Err(refusal) => Step::Refuse(refusal),
+        }
+    }
+
+    fn forwarded(&mut self, forward: Forward, trace: &Trace) -> Step {
+        let Forward { app, authority, is_direct, edits } = forward;
+        let traceparent = trace.response_header();
+        self.stage = Stage::Forwarded { app, authority, is_direct, traceparent };
+        Step::Forward(edits)
     }
 
     #[inline(never)]
@@ -167,12 +179,6 @@ impl Exchange {
         }
         self.stage = Stage::Settled;
     }
-}
-
-/// By the proxy's own rule: to any other request, `application/grpc-web` too, it would give a gRPC error as a plain 200.
-pub(crate) fn is_grpc(headers: &Headers) -> bool {
-    let rest = headers.get("content-type").and_then(|value| value.strip_prefix(b"application/grpc"));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
 }
 
 #[inline(never)]

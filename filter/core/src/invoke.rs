@@ -10,6 +10,7 @@ pub use target::{Destination, Named, name_target};
 
 use crate::api::path;
 use crate::config::PluginConfig;
+use crate::grpc::{self, GrpcStatus, Refusal};
 use crate::http::{Headers, Reply};
 use crate::telemetry::Trace;
 
@@ -56,6 +57,9 @@ pub struct Forward {
 pub const HOP_BY_HOP: &[&str] =
     &["keep-alive", "proxy-connection", "http2-settings", "te", "trailer", "proxy-authorization", "proxy-authenticate"];
 
+/// Those of them that a gRPC request may hold; it needs `te`.
+const HOP_BY_HOP_GRPC: &[&str] = &["proxy-authorization"];
+
 /// Those of them that may stand in an answer and that the proxy does not remove by itself.
 const HOP_BY_HOP_ANSWER: [&str; 2] = ["trailer", "proxy-authenticate"];
 
@@ -79,9 +83,45 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
         sent.push('?');
         sent.push_str(query);
     }
+    let app = named.app.into_owned();
     let mut edits = Edits::default();
-    remove_present(headers, &mut edits);
+    remove_present(headers, HOP_BY_HOP, &mut edits);
     edits.set.push((":path", sent.into_bytes()));
+    Ok(forward(config, headers, app, destination, edits, trace))
+}
+
+/// Turns a gRPC request into a call of another application. Its path is opaque, so it has to be in the form that
+/// access rules judge.
+///
+/// # Errors
+/// A [`Refusal`]: Dapr's own service, no id, an id that cannot be, an unknown application, a path that cannot be sent.
+#[inline(never)]
+pub fn plan_grpc(config: &PluginConfig, headers: &Headers, trace: &Trace) -> Result<Forward, Refusal> {
+    let raw_path = headers.text(":path").unwrap_or_default();
+    let app = grpc::target(headers, raw_path)?;
+    let destination = Destination::find(config, app).map_err(|why| Refusal {
+        status: GrpcStatus::Unknown,
+        message: ["failed to invoke, id: ", app, ", err: ", &why].concat(),
+    })?;
+    if !path::method_path(raw_path).is_ok_and(|path| path == raw_path) {
+        let message = ["invalid method: ", raw_path].concat();
+        return Err(Refusal { status: GrpcStatus::InvalidArgument, message });
+    }
+    let mut edits = Edits::default();
+    remove_present(headers, HOP_BY_HOP_GRPC, &mut edits);
+    Ok(forward(config, headers, app.to_owned(), destination, edits, trace))
+}
+
+/// What both kinds of calls have in common.
+#[inline(never)]
+fn forward(
+    config: &PluginConfig,
+    headers: &Headers,
+    app: String,
+    destination: Destination,
+    mut edits: Edits,
+    trace: &Trace,
+) -> Forward {
     edits.put(headers, ":authority", destination.authority.clone().into_bytes());
     let is_told = !destination.is_self;
     let told = |value: &str| is_told.then(|| value.to_owned());
@@ -100,15 +140,14 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
         }
     }
     trace.edit(headers, &mut edits);
-    let (authority, is_direct) = (destination.authority, destination.is_self);
-    Ok(Forward { app: named.app.into_owned(), authority, is_direct, edits })
+    Forward { app, authority: destination.authority, is_direct: destination.is_self, edits }
 }
 
 /// Removes what is for this proxy alone.
 #[inline(never)]
-fn remove_present(headers: &Headers, edits: &mut Edits) {
+fn remove_present(headers: &Headers, hop_by_hop: &'static [&'static str], edits: &mut Edits) {
     for (name, _) in headers.iter() {
-        let ours = HOP_BY_HOP.iter().chain(&["dapr-app-id", "dapr-api-token"]).find(|known| **known == name);
+        let ours = hop_by_hop.iter().chain(&["dapr-app-id", "dapr-api-token"]).find(|known| **known == name);
         if let Some(known) = ours
             && !edits.remove.contains(known)
         {

@@ -21,6 +21,7 @@ pub mod error;
 pub mod exchange;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod inbound;

@@ -1,5 +1,6 @@
 //! An application for Weft to stand beside: it answers as a test tells it and remembers every request.
 
+mod grpc;
 mod script;
 mod server;
 mod stream;
@@ -13,7 +14,8 @@ use serde_json::Value;
 use server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A server of HTTP/1.1 and, without TLS, HTTP/2 on a port of its own. What no script answers is answered 404.
+/// A server of HTTP/1.1 and, without TLS, HTTP/2 on a port of its own. What no script answers is answered 404. gRPC
+/// calls are answered by the service of [`crate::grpc::Talk`].
 pub struct TestApp {
     port: u16,
     state: Arc<State>,
@@ -84,6 +86,12 @@ impl TestApp {
     /// Answers the requests to `path` with their own bodies while they come, trailers included.
     pub fn echoes(&self, path: &str) {
         self.state.script(path, Script::Echo);
+    }
+
+    /// How many calls of `/weft.test.Talk/Hang` were ended by the other side.
+    #[must_use]
+    pub fn calls_left(&self) -> usize {
+        self.state.calls_left()
     }
 
     /// Lets the test itself drive the requests to `path`, both their bodies included.

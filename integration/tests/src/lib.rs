@@ -14,6 +14,7 @@ pub mod env;
 pub mod envoy;
 pub mod example;
 pub mod fault_proxy;
+pub mod grpc;
 pub mod istio;
 pub mod linear;
 pub mod mesh;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fake::FakeHost;
+use crate::grpc::GrpcStatus;
 use crate::worker::Vm;
 
 const CONFIG: &[u8] = br#"{"version":1,"appId":"orders","limits":{"maxBodyBytes":10},"test":{"trap":true},
@@ -123,7 +124,22 @@ fn a_client_that_leaves_takes_its_flow_along() {
 fn grpc_is_answered_as_unimplemented() {
     let headers = head("POST", "/dapr.proto.runtime.v1.Dapr/GetState").with("content-type", "application/grpc+proto");
     let step = exchange().request_head(headers, false);
-    assert!(matches!(step, Step::Unimplemented(message) if message.contains("GetState")));
+    assert!(matches!(step, Step::Refuse(refusal) if refusal.message.contains("GetState")));
+}
+
+#[test]
+fn a_grpc_call_that_names_an_application_goes_there() {
+    let call = |path| {
+        let headers = head("POST", path).with("content-type", "application/grpc").with("te", "trailers");
+        exchange().request_head(headers.with("dapr-app-id", "warehouse").with("dapr-callee-app-id", "warehouse"), false)
+    };
+    let Step::Forward(edits) = call("/pkg.Stock/Count") else { panic!("it goes on") };
+    assert!(!edits.remove.contains(&"te"), "{:?}", edits.remove);
+    assert!(edits.remove.contains(&"dapr-app-id"), "{:?}", edits.remove);
+    for path in ["/pkg.Stock/Count?x", "/pkg.Stock/%41", "/a/../b", "pkg.Stock/Count"] {
+        let step = call(path);
+        assert!(matches!(&step, Step::Refuse(it) if it.status == GrpcStatus::InvalidArgument), "{path}: {step:?}");
+    }
 }
 
 #[test]

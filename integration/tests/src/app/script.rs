@@ -4,6 +4,7 @@ use super::stream::Opener;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -138,11 +139,21 @@ pub(super) struct State {
     scripts: Mutex<HashMap<String, Script>>,
     fallback: Mutex<Option<Answer>>,
     seen: Mutex<Vec<Seen>>,
+    left: AtomicUsize,
 }
 
 impl State {
     pub(super) fn script(&self, path: &str, script: Script) {
         self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), script);
+    }
+
+    /// Notes that a call was ended by the other side.
+    pub(super) fn left(&self) {
+        self.left.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn calls_left(&self) -> usize {
+        self.left.load(Ordering::SeqCst)
     }
 
     pub(super) fn fallback(&self, answer: Answer) {

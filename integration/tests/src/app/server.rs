@@ -1,10 +1,10 @@
 //! The server under a test application.
 
 use super::script::{Reply, Script, Seen, State};
-use super::stream;
+use super::{grpc, stream};
 use crate::runtime::{block_on, runtime};
 use bytes::{Bytes, BytesMut};
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -19,7 +19,7 @@ use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-pub(super) type Body = BoxBody<Bytes, std::io::Error>;
+pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 pub(super) struct Server(JoinHandle<()>);
 
@@ -68,21 +68,30 @@ impl fmt::Display for HangUp {
 
 impl std::error::Error for HangUp {}
 
-async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Body>> {
-    let (head, mut body) = request.into_parts();
-    let mut seen = Seen {
-        method: head.method.as_str().to_owned(),
-        target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+fn head(request: &Request<Incoming>) -> Seen {
+    let headers = request.headers().iter();
+    Seen {
+        method: request.method().as_str().to_owned(),
+        target: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+        headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         body: Bytes::new(),
         complete: false,
         at: Instant::now(),
-    };
+    }
+}
+
+async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Option<Response<Body>> {
+    let mut seen = head(&request);
+    if grpc::is_grpc(&request) {
+        state.remember(seen);
+        return Some(grpc::answer(request, Arc::clone(state)).await);
+    }
+    let mut body = request.into_body();
     if let Some(script) = state.streamed(seen.path()) {
         state.remember(seen.clone());
         return Some(match script {
             Script::Stream(opener) => stream::open(&opener, seen, body),
-            _ => Response::new(body.map_err(std::io::Error::other).boxed()),
+            _ => Response::new(body.map_err(std::io::Error::other).boxed_unsync()),
         });
     }
     let mut whole = BytesMut::new();
@@ -102,7 +111,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Option<Response<Bo
 }
 
 fn response(reply: Reply) -> Response<Body> {
-    let mut response = Response::new(Full::new(reply.body).map_err(|never| match never {}).boxed());
+    let mut response = Response::new(Full::new(reply.body).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).expect("a status");
     for (name, value) in reply.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");

@@ -85,7 +85,7 @@ pub(super) fn open(opener: &Opener, head: Seen, mut body: Incoming) -> Response<
     });
     let (answer, channel) = Channel::new(16);
     let handed = opener.send(OpenStream { head, answer: Some(answer), chunks });
-    let mut response = Response::new(channel.boxed());
+    let mut response = Response::new(channel.boxed_unsync());
     if handed.is_err() {
         *response.status_mut() = hyper::StatusCode::GONE;
     }
