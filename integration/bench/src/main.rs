@@ -14,7 +14,7 @@ mod targets;
 use clap::Parser;
 use measure::Cost;
 use report::Report;
-use rig::{Filter, Rig, Work};
+use rig::{Filter, Rig, Shape, Work};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use weft_tests::redis::Redis;
@@ -106,26 +106,45 @@ const INVOKE: &str = "(d) invoke, caller and callee";
 const GET: &str = "(e) state get, Redis";
 const SAVE: &str = "(e) state save, Redis";
 const PUBLISH: &str = "(f) publish, Redis Streams";
+/// Two plain Envoys and an invocation through two with Weft, each time one thing larger than in the rows above.
+const LARGER: [(&str, &str, &str, Shape); 4] = [
+    ("4 workers", "(h) plain, two, 4 workers", "(h) invoke, 4 workers", Shape { workers: 4, ..ONE }),
+    ("1,000 applications configured", PLAIN_TWICE, "(h) invoke, 1,000 applications", Shape { apps: 1_000, ..ONE }),
+    ("bodies of 64 KiB", "(h) plain, two, 64 KiB", "(h) invoke, 64 KiB", Shape { body: 64 * 1024, ..ONE }),
+    ("bodies of 1 MiB", "(h) plain, two, 1 MiB", "(h) invoke, 1 MiB", Shape { body: 1024 * 1024, ..ONE }),
+];
+const ONE: Shape = Shape { workers: 1, apps: 1, body: 0 };
+const NOOP_WORKERS: &str = "(h) no-op, two, 4 workers";
 const EVENT: &str = "(g) delivered event";
 
 /// A row's name and how its chain is started on the ports of an application and of Redis.
 type Row = (&'static str, fn(&'static str, u16, u16) -> Rig);
 
-const ROWS: [Row; 9] = [
-    (PLAIN, |name, app, _| rig::proxies(name, Filter::None, 1, app)),
-    (PLAIN_TWICE, |name, app, _| rig::proxies(name, Filter::None, 2, app)),
-    (NOOP, |name, app, _| rig::proxies(name, Filter::Noop, 1, app)),
-    (NOOP_TWICE, |name, app, _| rig::proxies(name, Filter::Noop, 2, app)),
-    (PASS, |name, app, _| rig::proxies(name, Filter::Weft, 1, app)),
-    (INVOKE, |name, app, _| rig::invoke(name, app)),
+const ROWS: [Row; 10] = [
+    (PLAIN, |name, app, _| rig::proxies(name, Filter::None, 1, ONE, app)),
+    (PLAIN_TWICE, |name, app, _| rig::proxies(name, Filter::None, 2, ONE, app)),
+    (NOOP, |name, app, _| rig::proxies(name, Filter::Noop, 1, ONE, app)),
+    (NOOP_TWICE, |name, app, _| rig::proxies(name, Filter::Noop, 2, ONE, app)),
+    (PASS, |name, app, _| rig::proxies(name, Filter::Weft, 1, ONE, app)),
+    (INVOKE, |name, app, _| rig::invoke(name, ONE, app)),
     (GET, |name, app, redis| rig::on_redis(name, Work::Get, app, redis)),
     (SAVE, |name, app, redis| rig::on_redis(name, Work::Save, app, redis)),
     (PUBLISH, |name, app, redis| rig::on_redis(name, Work::Publish, app, redis)),
+    (NOOP_WORKERS, |name, app, _| rig::proxies(name, Filter::Noop, 2, Shape { workers: 4, ..ONE }, app)),
 ];
 
 fn rigs(options: &Options, app: u16, redis: u16) -> Vec<Rig> {
     let wanted = ROWS.iter().filter(|(name, _)| options.wants(name));
-    wanted.map(|(name, start)| start(name, app, redis)).collect()
+    let mut rigs: Vec<Rig> = wanted.map(|(name, start)| start(name, app, redis)).collect();
+    for (_, plain, invoke, shape) in LARGER {
+        if plain != PLAIN_TWICE && options.wants(plain) {
+            rigs.push(rig::proxies(plain, Filter::None, 2, shape, app));
+        }
+        if options.wants(invoke) {
+            rigs.push(rig::invoke(invoke, shape, app));
+        }
+    }
+    rigs
 }
 
 /// Writes the value that the state gets will read.

@@ -57,7 +57,12 @@ impl Report {
         for target in &self.targets {
             let sign = if target.at_least { ">=" } else { "<=" };
             let holds = if target.holds() { "yes" } else { "NO" };
-            println!("{:<62}{:>20}{sign:>4}{:>6}  {holds}", target.name, spread(&target.measured, 2), target.bound);
+            println!(
+                "{:<62}{:>20}{sign:>4}{:>6}  {holds}",
+                target.name,
+                spread(&target.measured, 2),
+                rounded(target.bound)
+            );
         }
         if self.memory.is_empty() {
             return;
@@ -77,6 +82,11 @@ impl Report {
             println!("{name:<28}{kib:>24.1} KiB");
         }
     }
+}
+
+/// With two digits after the point at most.
+fn rounded(bound: f64) -> f64 {
+    (bound * 100.0).round() / 100.0
 }
 
 /// The median and, in brackets, the smallest and the largest.

@@ -54,16 +54,33 @@ fn post(path: &str, body: &str) -> Vec<u8> {
     format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// What a chain is measured with.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Threads that serve requests, of each proxy.
+    pub workers: u32,
+    /// Applications that the caller's configuration names.
+    pub apps: usize,
+    /// Bytes of a request's body; 0 for a `GET`.
+    pub body: usize,
+}
+
+impl Shape {
+    fn request(self, path: &str) -> Vec<u8> {
+        if self.body == 0 { get(path) } else { post(path, &"x".repeat(self.body)) }
+    }
+}
+
 /// A chain of one or two proxies that pass everything on.
-pub fn proxies(name: &'static str, filter: Filter, hops: usize, app: u16) -> Rig {
+pub fn proxies(name: &'static str, filter: Filter, hops: usize, shape: Shape, app: u16) -> Rig {
     let mut envoys = Vec::new();
     let mut next = app;
     for _ in 0..hops {
         let port = ports::free();
-        envoys.insert(0, plain_with(filter, port, next, 1));
+        envoys.insert(0, plain_with(filter, port, next, shape.workers));
         next = port;
     }
-    Rig { name, envoys, port: next, request: get("/page"), wanted: 200 }
+    Rig { name, envoys, port: next, request: shape.request("/page"), wanted: 200 }
 }
 
 /// One proxy at `port` that passes everything on to `next`.
@@ -105,17 +122,20 @@ fn pass_on(filter: Filter, port: u16, next: u16) -> Value {
 }
 
 /// An invocation through a caller's and a callee's Envoy, each with Weft.
-pub fn invoke(name: &'static str, app: u16) -> Rig {
-    let callee = proxies(name, Filter::Route, 1, app);
+pub fn invoke(name: &'static str, shape: Shape, app: u16) -> Rig {
+    let callee = proxies(name, Filter::Route, 1, shape, app);
     let caller_port = ports::free();
     let caller = quiet(App::new("caller", caller_port, ports::free(), Some(app)));
-    let mut proxy = proxy(caller, vec![backend("callee", callee.port)], 1);
-    let target = Target { cluster: Some("callee".into()), authority: "callee".into() };
-    proxy.elsewhere.apps.insert("callee".into(), target);
-    let caller = EnvoyProcess::start(proxy.bootstrap(), 1);
+    let mut proxy = proxy(caller, vec![backend("callee", callee.port)], shape.workers);
+    for number in 0..shape.apps {
+        let id = if number == 0 { "callee".to_owned() } else { format!("callee-{number}") };
+        let target = Target { cluster: Some("callee".into()), authority: id.clone() };
+        proxy.elsewhere.apps.insert(id, target);
+    }
+    let caller = EnvoyProcess::start(proxy.bootstrap(), shape.workers);
     let mut envoys = vec![caller];
     envoys.extend(callee.envoys);
-    Rig { name, envoys, port: caller_port, request: get("/v1.0/invoke/callee/method/page"), wanted: 200 }
+    Rig { name, envoys, port: caller_port, request: shape.request("/v1.0/invoke/callee/method/page"), wanted: 200 }
 }
 
 /// What an application with state and a broker on Redis is measured with.

@@ -3,12 +3,13 @@
 use crate::measure::Series;
 use crate::memory::{self, Footprint};
 use crate::report::{Report, Target};
-use crate::{EVENT, GET, INVOKE, NOOP_TWICE, PLAIN, PUBLISH};
+use crate::{EVENT, GET, INVOKE, LARGER, NOOP_TWICE, PLAIN, PLAIN_TWICE, PUBLISH};
 use weft_limits::READY;
 
 /// Holds what was measured against the promises; those whose rows were not measured are left out.
 pub fn judge(report: &Report) -> Vec<Target> {
     let mut targets = cpu(report);
+    targets.extend(trends(report));
     targets.extend(footprints(report));
     targets.extend(weft_limits::ALL.iter().filter_map(|limits| {
         let file = limits.module;
@@ -29,6 +30,20 @@ fn cpu(report: &Report) -> Vec<Target> {
         at_most("publish over proxying one request, CPU", ratio(PUBLISH, PLAIN), 1.1),
         at_most("delivered event over proxying one request, CPU", ratio(EVENT, PLAIN), 1.0),
     ]
+}
+
+/// An invocation over two plain Envoys, with one thing larger: no more than that costs otherwise, its spread included.
+fn trends(report: &Report) -> Vec<Target> {
+    let ratio = |invoke: &str, plain: &str| report.cost(invoke).cpu_us.over(&report.cost(plain).cpu_us);
+    let usual = ratio(INVOKE, PLAIN_TWICE);
+    if usual.0.is_empty() {
+        return Vec::new();
+    }
+    let bound = usual.range().1;
+    let larger = LARGER.map(|(what, plain, invoke, _)| {
+        at_most(format!("invoke over two plain Envoys, {what}"), ratio(invoke, plain), bound)
+    });
+    std::iter::once(at_most("invoke over two plain Envoys", usual, bound)).chain(larger).collect()
 }
 
 /// Memory on one worker, and the time until ready on any number.
