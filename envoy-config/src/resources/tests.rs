@@ -184,7 +184,7 @@ spec:
         "r.yaml:22: the document is a list where a mapping should be",
         "r.yaml:29: Subscription \"sub\": spec.topic is empty",
         "r.yaml:32: Subscription \"sub\": spec.routes.rules[0].match cannot be used: the function `now` is not supported \
-         (there are has, size, startsWith, endsWith, contains, exists, all) at character 15",
+         (there are has, size, startsWith, endsWith, contains, matches, exists, all) at character 15",
         "r.yaml:33: Subscription \"sub\": spec.bulkSubscribe.enabled is not supported: events come one by one; remove it",
     ];
     assert_eq!(faults(text), wanted);

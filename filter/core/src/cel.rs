@@ -9,6 +9,7 @@ mod lex;
 mod number;
 mod operate;
 mod parse;
+mod pattern;
 mod syntax;
 mod text;
 mod value;

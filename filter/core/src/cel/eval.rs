@@ -3,6 +3,7 @@
 use super::CelError;
 use super::number;
 use super::operate;
+use super::pattern::Pattern;
 use super::syntax::{Expr, Look};
 use super::value::Value;
 use crate::json::{self, RawObject};
@@ -81,6 +82,7 @@ impl<'a> Scope<'a> {
             }
             Expr::Size(operand) => self.size(operand),
             Expr::Look(look, operand, part) => self.look(*look, operand, part),
+            Expr::Matches(operand, pattern) => self.matches(operand, pattern),
             Expr::Each(decides, range, condition) => self.each(*decides, range, condition),
         }
     }
@@ -218,6 +220,17 @@ impl<'a> Scope<'a> {
             Look::Ends => text.ends_with(&*part),
             Look::Contains => text.contains(&*part),
         }))
+    }
+
+    #[inline(never)]
+    fn matches(&mut self, operand: &'a Expr, pattern: &Pattern) -> Outcome<'a> {
+        match self.value(operand)? {
+            Value::Text(text) => {
+                self.spend(text.len().saturating_mul(pattern.len()))?;
+                Ok(Value::Bool(pattern.is_in(&text)))
+            }
+            other => Err(CelError::new(&["no pattern matches ", other.kind()])),
+        }
     }
 
     /// Shows each element of a list, or each name of a map, until `visit` gives false.

@@ -2,12 +2,13 @@
 
 use super::CelError;
 use super::lex::{Lexer, Token};
+use super::pattern::Pattern;
 use super::syntax::{Binary, Expr, Look};
 
 /// How deep brackets may stand in each other, and how many signs of one kind may follow each other.
 const DEEPEST: usize = 32;
 /// Functions and macros of the language, as they are told to a user.
-const KNOWN: &str = "has, size, startsWith, endsWith, contains, exists, all";
+const KNOWN: &str = "has, size, startsWith, endsWith, contains, matches, exists, all";
 
 /// Reads a whole expression.
 ///
@@ -210,12 +211,28 @@ impl<'a> Parser<'a> {
                 self.needs(")")?;
                 return Ok(Expr::Size(Box::new(operand)));
             }
+            "matches" => return self.pattern(operand),
             "exists" | "all" => return self.each(operand, name == "exists"),
             other => return Err(self.no_function(other, begin)),
         };
         let part = self.expr()?;
         self.needs(")")?;
         Ok(Expr::Look(look, Box::new(operand), Box::new(part)))
+    }
+
+    /// The pattern of `matches`, up to the `)`. It is read once, here, so it has to stand here.
+    #[inline(never)]
+    fn pattern(&mut self, operand: Expr) -> Parsed {
+        let begin = self.begin;
+        let Expr::Text(text) = self.expr()? else {
+            return Err(self.lexer.fault(begin, "the pattern of matches() is not a text in quotes,"));
+        };
+        let pattern = Pattern::parse(&text).map_err(|what| {
+            let what = ["the pattern cannot be used: ", what, ","].concat();
+            self.lexer.fault(begin, &what)
+        })?;
+        self.needs(")")?;
+        Ok(Expr::Matches(Box::new(operand), pattern))
     }
 
     #[inline(never)]
@@ -296,10 +313,14 @@ impl<'a> Parser<'a> {
 
     /// A call of a function of its own, after its `(`.
     fn function(&mut self, name: &str, begin: usize) -> Parsed {
-        if !matches!(name, "has" | "size") {
+        if !matches!(name, "has" | "size" | "matches") {
             return Err(self.no_function(name, begin));
         }
         let operand = self.expr()?;
+        if name == "matches" {
+            self.needs(",")?;
+            return self.pattern(operand);
+        }
         self.needs(")")?;
         match (name, operand) {
             ("size", operand) => Ok(Expr::Size(Box::new(operand))),

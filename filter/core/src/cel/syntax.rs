@@ -1,5 +1,6 @@
 //! Expressions.
 
+use super::pattern::Pattern;
 use std::rc::Rc;
 
 /// An expression.
@@ -31,6 +32,8 @@ pub(super) enum Expr {
     Size(Box<Expr>),
     /// `text.startsWith(part)` and its like.
     Look(Look, Box<Expr>, Box<Expr>),
+    /// `text.matches(pattern)`.
+    Matches(Box<Expr>, Pattern),
     /// `range.all(variable, condition)`, or `exists` where the flag is true.
     Each(bool, Box<Expr>, Box<Expr>),
 }

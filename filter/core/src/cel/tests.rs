@@ -1,6 +1,7 @@
 use super::*;
 
 mod bounds;
+mod patterns;
 mod property;
 mod refused;
 

@@ -43,7 +43,7 @@ fn named_at(bus: &str) -> Vec<Value> {
         {"topic": "without-route"},
         {"topic": "conditional", "routes": {"rules": [{"match": "event.type == now()", "path": "/a"}], "default": "/b"}},
         {"topic": "led", "routes": {"rules": [
-            {"match": "event.type == 'urgent' && event.data.startsWith('led')", "path": at("led-urgent")},
+            {"match": "event.type.matches('^urg(ent)?$') && event.data.startsWith('led')", "path": at("led-urgent")},
             {"match": "event.data.total > 100", "path": at("led-large")},
             {"match": "has(event.subject)", "path": at("led-rest")},
         ]}, "deadLetterTopic": "misled"},
