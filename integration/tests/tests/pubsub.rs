@@ -32,6 +32,8 @@ mod dead_letters;
 mod envelope;
 #[path = "pubsub/errors.rs"]
 mod errors;
+#[path = "pubsub/foreign.rs"]
+mod foreign;
 #[path = "pubsub/groups.rs"]
 mod groups;
 #[path = "pubsub/options.rs"]
@@ -42,10 +44,20 @@ mod subscriptions;
 mod trace;
 #[path = "pubsub/update.rs"]
 mod update;
+#[path = "pubsub/vectors.rs"]
+mod vectors;
 
 /// Topics that the application `warehouse` subscribes to at both brokers, each for one test.
-const TOPICS: &[&[&str]] =
-    &[answers::TOPICS, bulk::TOPICS, envelope::TOPICS, groups::TOPICS, options::TOPICS, trace::TOPICS];
+const TOPICS: &[&[&str]] = &[
+    answers::TOPICS,
+    bulk::TOPICS,
+    envelope::TOPICS,
+    foreign::TOPICS,
+    groups::TOPICS,
+    options::TOPICS,
+    trace::TOPICS,
+    vectors::TOPICS,
+];
 
 /// Both brokers.
 const BROKERS: [&str; 2] = ["pubsub", "membus"];
@@ -72,7 +84,8 @@ fn simple_subscriptions() -> Value {
     let topics = || TOPICS.iter().copied().flatten();
     let all = BROKERS.iter().flat_map(|bus| topics().map(move |topic| (bus, topic)));
     let list = all.map(|(bus, topic)| json!({"pubsubname": bus, "topic": topic, "route": format!("/{bus}/{topic}")}));
-    Value::Array(list.collect())
+    let spellings = BROKERS.iter().flat_map(|bus| vectors::spellings(bus));
+    Value::Array(list.chain(spellings).collect())
 }
 
 /// Runs a test on each broker, with one worker and with four.
