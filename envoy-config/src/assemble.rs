@@ -85,6 +85,7 @@ pub fn assemble(
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();
         app.access_control = configuration.access_control.clone();
+        app.api = configuration.api.clone();
     }
     places
 }

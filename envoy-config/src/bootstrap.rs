@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use weft_core::by_name::ByName;
 use weft_core::config::{
-    AccessControl, AppChannel, Callers, Component, Identity, Invoke, Limits, LinkConfig, LogLevel, PluginConfig,
-    Subscription, Target, TestSwitches, Tracing, VERSION,
+    AccessControl, ApiLists, AppChannel, Callers, Component, EnvironmentSource, Identity, Invoke, Limits, LinkConfig,
+    LogLevel, PluginConfig, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 
 const INTERNAL: &str = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
@@ -69,6 +69,10 @@ pub struct App {
     pub subscriptions: Vec<Subscription>,
     /// Who may call it.
     pub access_control: Option<AccessControl>,
+    /// The variable of Envoy's environment that holds the token which requests to the API have to bring.
+    pub api_token: Option<EnvironmentSource>,
+    /// Which of Dapr's APIs are offered.
+    pub api: ApiLists,
     /// How its callers are told apart. Absent: all that call it are in this proxy.
     pub callers: Option<Callers>,
     /// Its traces.
@@ -95,6 +99,8 @@ impl App {
             components: Vec::new(),
             subscriptions: Vec::new(),
             access_control: None,
+            api_token: None,
+            api: ApiLists::default(),
             callers: None,
             tracing: Tracing::default(),
             log_level: LogLevel::default(),
@@ -154,6 +160,8 @@ impl Proxy {
             link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),
             components: app.components.clone(),
             subscriptions: app.subscriptions.clone(),
+            api_token: app.api_token.clone(),
+            api: app.api.clone(),
             access_control: app.access_control.clone(),
             callers: app.callers.clone().or_else(|| app.access_control.is_some().then(same_proxy)),
             tracing: app.tracing.clone(),

@@ -3,6 +3,7 @@
 //! Every kind keeps the lines it was read from, so that what turns out to be wrong later can be told with its place.
 
 mod access_control;
+mod api_lists;
 mod component;
 mod configuration;
 mod secrets;

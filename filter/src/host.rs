@@ -115,6 +115,10 @@ impl Host for Proxy {
         });
     }
 
+    fn environment(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError> {
         let body = (!call.body.is_empty()).then_some(call.body);
         let timeout = call.timeout.max(Duration::from_millis(1));
@@ -264,6 +268,7 @@ pub fn refuse(refusal: &Refusal) {
         GrpcStatus::Unknown => GrpcStatusCode::Unknown,
         GrpcStatus::InvalidArgument => GrpcStatusCode::InvalidArgument,
         GrpcStatus::Unimplemented => GrpcStatusCode::Unimplemented,
+        GrpcStatus::Unauthenticated => GrpcStatusCode::Unauthenticated,
     };
     reply_grpc(status, &refusal.message);
 }

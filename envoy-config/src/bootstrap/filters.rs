@@ -2,6 +2,7 @@
 
 use super::{Proxy, protocol};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use weft_core::config::PluginConfig;
 
 const HCM: &str =
@@ -77,6 +78,12 @@ fn wasm(proxy: &Proxy, role: Role<'_>) -> Value {
     });
     if let (Some(members), Some(configuration)) = (config.as_object_mut(), role.configuration()) {
         members.insert("configuration".to_owned(), configuration);
+    }
+    // One VM serves all roles, so what one filter may read all have to name.
+    let names: BTreeSet<&str> =
+        proxy.apps.iter().filter_map(|app| Some(app.api_token.as_ref()?.env.as_str())).collect();
+    if let (false, Some(vm)) = (names.is_empty(), config.get_mut("vm_config").and_then(Value::as_object_mut)) {
+        vm.insert("environment_variables".to_owned(), json!({"host_env_keys": names}));
     }
     json!({"name": root, "typed_config": {"@type": WASM, "config": config}})
 }

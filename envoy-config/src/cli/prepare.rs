@@ -11,7 +11,7 @@ use weft::problem::{Place, Problem, Problems};
 use weft::redis::authorities;
 use weft::resources::{Configuration, Resources};
 use weft::runfile::{Given, Spec, check_unique};
-use weft_core::config::{Component, Invoke};
+use weft_core::config::{Component, EnvironmentSource, Invoke};
 
 /// Everything that a run needs but Envoy.
 pub struct Prepared {
@@ -58,6 +58,7 @@ pub fn prepare(
         app.protocol = spec.protocol;
         app.http = chooser.port(spec.http.as_ref(), HTTP, problems)?;
         app.grpc = chooser.port(spec.grpc.as_ref(), GRPC, problems)?;
+        app.api_token = api_token(|name| std::env::var(name).ok());
         app.log_level = spec.log_level.unwrap_or(options.log_level.into());
         if let Some(size) = spec.max_body {
             app.limits.max_body_bytes = size;
@@ -80,6 +81,13 @@ pub fn prepare(
     problems.check(()).map_err(|found| refusal(&found))?;
     let programs = specs.iter().map(program).collect();
     Ok(Prepared { proxy, module: module?, programs, remarks: problems.remarks() })
+}
+
+/// As daprd: a variable that is set and not empty demands a token of every request.
+fn api_token(environment: impl Fn(&str) -> Option<String>) -> Option<EnvironmentSource> {
+    const TOKEN: &str = "DAPR_API_TOKEN";
+    let is_set = environment(TOKEN).is_some_and(|token| !token.is_empty());
+    is_set.then(|| EnvironmentSource { env: TOKEN.to_owned() })
 }
 
 fn refusal(found: &[Problem]) -> String {

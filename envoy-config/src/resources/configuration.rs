@@ -1,18 +1,20 @@
 //! `kind: Configuration`.
 
-use super::{Head, access_control, head};
+use super::{Head, access_control, api_lists, head};
 use crate::problem::Place;
 use crate::yaml::Fields;
-use weft_core::config::{AccessControl, Tracing};
+use weft_core::config::{AccessControl, ApiLists, Tracing};
 
-/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces and who may
-/// call.
+/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces, which APIs
+/// are offered and who may call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
     /// Its name.
     pub name: String,
     /// Its traces.
     pub tracing: Tracing,
+    /// Which of Dapr's APIs are offered.
+    pub api: ApiLists,
     /// Who may call.
     pub access_control: Option<AccessControl>,
     /// Where it is.
@@ -29,8 +31,15 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Configuration> {
     let spec = fields.fields("spec");
     fields.finish();
     let (sampling, access) = (place.clone(), place.clone());
-    let mut configuration =
-        Configuration { name, tracing: Tracing::default(), access_control: None, place, sampling, access };
+    let mut configuration = Configuration {
+        name,
+        tracing: Tracing::default(),
+        api: ApiLists::default(),
+        access_control: None,
+        place,
+        sampling,
+        access,
+    };
     let Some(mut spec) = spec else { return Some(configuration) };
     if let Some(tracing) = spec.fields("tracing") {
         read_tracing(tracing, &mut configuration);
@@ -38,6 +47,9 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Configuration> {
     if let Some(access) = spec.fields("accessControl") {
         configuration.access = access.place();
         configuration.access_control = access_control::read(access);
+    }
+    if let Some(api) = spec.fields("api") {
+        configuration.api = api_lists::read(api);
     }
     refuse(&mut spec);
     spec.finish();
@@ -80,7 +92,7 @@ fn refuse(spec: &mut Fields<'_>) {
     spec.refuse("appHttpPipeline", None, "use Envoy's filters");
     spec.refuse("nameResolution", None, "the proxy's clusters say where applications are");
     spec.refuse("features", None, "they are daprd's");
-    for later in ["api", "secrets", "components", "logging", "wasm", "workflow"] {
+    for later in ["secrets", "components", "logging", "wasm", "workflow"] {
         spec.refuse(later, None, "not by this release; remove it");
     }
 }

@@ -3,7 +3,7 @@ use crate::problem::Problem;
 use std::fs;
 
 /// Reads resources with an environment of one variable.
-fn read(text: &str) -> (Resources, Vec<String>) {
+pub(super) fn read(text: &str) -> (Resources, Vec<String>) {
     let problems = Problems::default();
     let mut resources = Resources::default();
     for document in yaml::read(&Arc::from(Path::new("r.yaml")), text, &problems) {

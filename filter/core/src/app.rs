@@ -8,6 +8,7 @@ pub use check::check;
 use crate::api::{self, Route};
 use crate::blocks::Blocks;
 use crate::config::{LogLevel, PluginConfig, Problem};
+use crate::gate::Gate;
 use crate::host::Host;
 use crate::http::{Headers, Reply};
 use crate::log_line::Line;
@@ -33,6 +34,7 @@ pub struct App {
     config: PluginConfig,
     runtime: Runtime,
     sampling: Sampling,
+    gate: Gate,
     mark: WorkerMark,
     begun: Cell<bool>,
     blocks: Rc<Blocks>,
@@ -98,7 +100,8 @@ impl App {
     ) -> Result<Rc<Self>, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
         let begun = Cell::new(false);
-        Ok(Rc::new(Self { config, runtime, sampling, mark, begun, blocks: Rc::new(blocks) }))
+        let gate = Gate::new(&config, runtime.host()).map_err(|problem| vec![problem])?;
+        Ok(Rc::new(Self { config, runtime, sampling, gate, mark, begun, blocks: Rc::new(blocks) }))
     }
 
     /// Looks whether this is a worker's VM and then opens links and starts pumps.
@@ -145,6 +148,11 @@ impl App {
     /// The plugin configuration.
     pub fn config(&self) -> &PluginConfig {
         &self.config
+    }
+
+    /// What is demanded of requests to the API.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Largest body, in bytes, of a request that the filter answers.

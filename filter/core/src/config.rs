@@ -4,6 +4,7 @@
 //! tables of `shapes`, from which the reader and the JSON Schema (`filter/plugin-config.schema.json`) are made.
 
 mod access;
+mod api_rules;
 mod check;
 mod form;
 mod problem;
@@ -15,6 +16,7 @@ mod shapes;
 mod tests;
 
 pub use access::{AccessControl, Action, Callers, Identity, Operation, Policy};
+pub use api_rules::{ApiLists, ApiProtocol, ApiRule, EnvironmentSource};
 pub(crate) use check::is_label;
 pub use problem::Problem;
 pub use schema::schema;
@@ -50,6 +52,12 @@ pub struct PluginConfig {
     /// Declarative subscriptions. Those that the application names at `/dapr/subscribe` come on top.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
+    /// The token that requests to the API have to bring. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_token: Option<EnvironmentSource>,
+    /// Which of Dapr's APIs are offered; all unless lists say otherwise.
+    #[serde(skip_serializing_if = "ApiLists::is_empty")]
+    pub api: ApiLists,
     /// Who may call the application. Absent: everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_control: Option<AccessControl>,
@@ -100,6 +108,8 @@ impl PluginConfig {
             link: None,
             components: Vec::new(),
             subscriptions: Vec::new(),
+            api_token: None,
+            api: ApiLists::default(),
             access_control: None,
             callers: None,
             tracing: Tracing::default(),

@@ -7,6 +7,8 @@ pub(crate) use respond::{made_up, named_by_connection};
 
 use crate::api::{Route, path, route};
 use crate::app::{App, Request};
+use crate::config::ApiProtocol;
+use crate::gate::BadToken;
 use crate::grpc::{Refusal, is_grpc};
 use crate::http::{Headers, Reply};
 use crate::invoke::{self, Edits, Forward};
@@ -74,13 +76,30 @@ impl Exchange {
         }
         let (path_part, query) = path::split_query(raw_path);
         let method = headers.get(":method").unwrap_or_default();
-        match route(method, &path::clean(path_part)) {
-            Route::Invoke => self.forward(&headers),
-            route => {
+        match self.admitted(method, &path::clean(path_part), &headers) {
+            Err(reply) => Step::Reply(reply),
+            Ok(Route::Invoke) => self.forward(&headers),
+            Ok(route) => {
                 let query = query.unwrap_or("").to_owned();
                 self.serve(route, Request { headers, query, body: Vec::new() }, ended)
             }
         }
+    }
+
+    /// The route of a request that may use it. One that is not offered is no route, so its path is an application's.
+    #[inline(never)]
+    fn admitted(&self, method: &[u8], clean_path: &str, headers: &Headers) -> Result<Route, Reply> {
+        let (gate, route) = (self.app.gate(), route(method, clean_path));
+        if matches!(route, Route::Healthz | Route::HealthzOutbound) {
+            return Ok(route);
+        }
+        gate.check(headers).map_err(BadToken::reply)?;
+        match route {
+            Route::Invoke => {}
+            route if gate.offers_path(clean_path) => return Ok(route),
+            _ => {}
+        }
+        if gate.offers(ApiProtocol::Http, "invoke", "v1.0") { Ok(Route::Invoke) } else { Err(invoke::no_app_id()) }
     }
 
     #[inline(never)]
@@ -95,6 +114,9 @@ impl Exchange {
 
     #[inline(never)]
     fn forward_grpc(&mut self, headers: &Headers) -> Step {
+        if let Err(refusal) = self.app.gate().check_call(headers) {
+            return Step::Refuse(refusal);
+        }
         let trace = self.app.trace(headers);
         match invoke::plan_grpc(self.app.config(), headers, &trace) {
             Ok(forward) => self.forwarded(forward, &trace),

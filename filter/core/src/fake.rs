@@ -44,6 +44,7 @@ pub(crate) struct FakeHost {
     pub log: RefCell<Vec<String>>,
     pub counts: RefCell<HashMap<Metric, u32>>,
     pub tick: Cell<Option<Time>>,
+    pub environment: RefCell<HashMap<String, String>>,
 }
 
 impl Host for FakeHost {
@@ -64,6 +65,10 @@ impl Host for FakeHost {
 
     fn count(&self, metric: Metric, by: u32) {
         *self.counts.borrow_mut().entry(metric).or_default() += by;
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        self.environment.borrow().get(name).cloned()
     }
 
     fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError> {

@@ -11,6 +11,8 @@ pub enum GrpcStatus {
     InvalidArgument = 3,
     /// The method is not served.
     Unimplemented = 12,
+    /// The caller has not shown who it is.
+    Unauthenticated = 16,
 }
 
 /// The answer to a gRPC call that does not go on.

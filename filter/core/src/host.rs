@@ -156,6 +156,9 @@ pub trait Host {
     /// Adds to a counter.
     fn count(&self, metric: Metric, by: u32);
 
+    /// A variable of the environment that the proxy shows to the filter.
+    fn environment(&self, name: &str) -> Option<String>;
+
     /// Begins an HTTP call. The answer comes to `Runtime::on_call_answer`.
     fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError>;
 

@@ -5,7 +5,7 @@
 mod error;
 mod target;
 
-pub use error::{direct_invoke, failed_upstream};
+pub use error::{direct_invoke, failed_upstream, no_app_id};
 pub use target::{Destination, Named, name_target};
 
 use crate::api::path;
@@ -74,7 +74,7 @@ pub const CLUSTER_HEADER: &str = "x-weft-cluster";
 #[inline(never)]
 pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Trace) -> Result<Forward, Reply> {
     let (path_part, query) = path::split_query(raw_path);
-    let named = name_target(headers, path_part).ok_or_else(error::no_app_id)?;
+    let named = name_target(headers, path_part).ok_or_else(no_app_id)?;
     let destination = Destination::find(config, &named.app).map_err(|why| direct_invoke(500, &named.app, &why))?;
     let mut sent = path::method_path(&named.method).map_err(|invalid| {
         direct_invoke(500, &named.app, &format!("invalid method: it holds the character {:#04x}", invalid.byte))

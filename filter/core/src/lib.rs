@@ -21,6 +21,7 @@ pub mod error;
 pub mod exchange;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod gate;
 pub mod grpc;
 pub mod host;
 pub mod http;

@@ -38,6 +38,8 @@ pub struct Builder {
     log_level: LogLevel,
     drain_seconds: u32,
     elsewhere: Value,
+    /// Members of every plugin configuration that say who may use the API.
+    gate: Value,
     edits: Vec<Edit>,
 }
 
@@ -197,6 +199,12 @@ impl Builder {
         self
     }
 
+    /// Says who may use the API: `api` and `apiToken` of the plugin configuration.
+    pub fn gate(mut self, members: Value) -> Self {
+        self.gate = members;
+        self
+    }
+
     /// Adds a cluster to the bootstrap.
     pub fn cluster(self, cluster: Value) -> Self {
         self.edit(move |bootstrap| {
@@ -261,7 +269,12 @@ impl Builder {
         });
         plugin.as_object_mut().expect("an object").extend(spec.plugin.as_object().cloned().unwrap_or_default());
         let resources = read_plugin(&plugin);
+        let mut gate = json!({"version": 1, "appId": spec.id});
+        gate.as_object_mut().expect("an object").extend(self.gate.as_object().expect("an object").clone());
+        let gate = read_plugin(&gate);
         App {
+            api: gate.api,
+            api_token: gate.api_token,
             components: resources.components,
             subscriptions: resources.subscriptions,
             access_control: resources.access_control,
@@ -324,6 +337,7 @@ impl Mesh {
             log_level: LogLevel::default(),
             drain_seconds: 1,
             elsewhere: json!({}),
+            gate: json!({}),
             edits: Vec::new(),
         }
     }

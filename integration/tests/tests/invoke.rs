@@ -8,6 +8,8 @@ use weft_tests::shared::Meshes;
 
 #[path = "invoke/errors.rs"]
 mod errors;
+#[path = "invoke/gate.rs"]
+mod gate;
 #[path = "invoke/grpc.rs"]
 mod grpc;
 #[path = "invoke/headers.rs"]

@@ -21,6 +21,11 @@ impl Host for Nowhere {
     fn fill_random(&self, _buffer: &mut [u8]) {}
     fn log(&self, _level: LogLevel, _line: &str) {}
     fn count(&self, _metric: Metric, _by: u32) {}
+    /// What the proxy's environment will hold is not known here.
+    fn environment(&self, name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
     fn http_call(&self, _call: HttpCall<'_>) -> Result<CallId, HostError> {
         Err(HostError::Gone)
     }

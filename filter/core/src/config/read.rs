@@ -2,9 +2,9 @@
 //! and is taken as absent here.
 
 use super::{
-    AccessControl, Action, AppChannel, Callers, Component, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY,
-    DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig,
-    Policy, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
+    AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, Callers, Component, DEFAULT_COMPONENT_VERSION,
+    DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, Identity, Invoke, Limits, LinkConfig,
+    LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -23,6 +23,11 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         link: child(object, "link").map(|link| LinkConfig { cluster: text(&link, "cluster") }),
         components: list(object, "components", component),
         subscriptions: list(object, "subscriptions", subscription),
+        api_token: child(object, "apiToken").map(|it| EnvironmentSource { env: text(&it, "env") }),
+        api: within(object, "api", |it| ApiLists {
+            allowed: list(it, "allowed", api_rule),
+            denied: list(it, "denied", api_rule),
+        }),
         access_control: child(object, "accessControl").map(|it| access_control(&it)),
         callers: child(object, "callers").map(|it| callers(&it)),
         tracing: Tracing {
@@ -57,6 +62,12 @@ fn invoke(object: &RawObject<'_>) -> Invoke {
 
 fn target(object: &RawObject<'_>) -> Target {
     Target { cluster: maybe(object, "cluster"), authority: text(object, "authority") }
+}
+
+#[inline(never)]
+fn api_rule(object: &RawObject<'_>) -> ApiRule {
+    let protocol = if text(object, "protocol") == "grpc" { ApiProtocol::Grpc } else { ApiProtocol::Http };
+    ApiRule { name: text(object, "name"), version: text(object, "version"), protocol }
 }
 
 #[inline(never)]

@@ -5,8 +5,8 @@ use super::form::Form::{
 };
 use super::form::{Absent, Member, Shape};
 use super::{
-    Action, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity,
-    LARGEST_MAX_BODY, VERSION,
+    Action, ApiProtocol, ApiRule, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING,
+    Identity, LARGEST_MAX_BODY, VERSION,
 };
 
 /// The whole configuration.
@@ -32,6 +32,12 @@ pub(super) const PLUGIN_CONFIG: Shape = Shape {
             List(&SUBSCRIPTION),
             "Declarative subscriptions. Those that the application names at /dapr/subscribe come on top.",
         ),
+        Member::optional(
+            "apiToken",
+            Object(&ENVIRONMENT),
+            "The token that requests to the API have to bring. Absent: none.",
+        ),
+        Member::optional("api", Object(&API), "Which of Dapr's APIs are offered. Absent: all."),
         Member::optional("accessControl", Object(&ACCESS_CONTROL), "Who may call the application. Absent: everybody."),
         Member::optional(
             "callers",
@@ -118,6 +124,29 @@ const RULE: Shape = Shape {
             "The condition, in CEL over the variable event. The empty one always holds.",
         ),
         Member::needed("path", Path, "Path in the application."),
+    ],
+};
+
+const ENVIRONMENT: Shape = Shape {
+    members: &[Member::needed(
+        "env",
+        Word,
+        "Name of the environment variable that holds it, which vm_config.environment_variables has to name too.",
+    )],
+};
+
+const API: Shape = Shape {
+    members: &[
+        Member::optional("allowed", List(&API_RULE), "Only these, if there are any of a protocol."),
+        Member::optional("denied", List(&API_RULE), "Not these, whatever is allowed."),
+    ],
+};
+
+const API_RULE: Shape = Shape {
+    members: &[
+        Member::needed("name", OneOf(ApiRule::NAMES), "Dapr's name of the API."),
+        Member::needed("version", OneOf(ApiRule::VERSIONS), "Its version."),
+        Member::needed("protocol", OneOf(ApiProtocol::WORDS), "How it is asked."),
     ],
 };
 

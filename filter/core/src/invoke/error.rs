@@ -11,7 +11,7 @@ pub fn direct_invoke(status: u16, app: &str, why: &str) -> Reply {
 
 /// No id in path, header or credentials.
 #[inline(never)]
-pub(super) fn no_app_id() -> Reply {
+pub fn no_app_id() -> Reply {
     let message = "failed getting app id either from the URL path or the header dapr-app-id";
     DaprError::new(404, "ERR_DIRECT_INVOKE", message.to_owned()).reply()
 }

@@ -68,3 +68,15 @@ fn an_application_without_a_port_cannot_be_called() {
     let answer = get(&http(&weft), "/v1.0/invoke/orders/method/x").send().expect(500);
     assert_eq!(answer.json()["errorCode"], "ERR_DIRECT_INVOKE");
 }
+
+#[test]
+fn a_token_in_the_environment_is_demanded_of_every_request() {
+    let arguments = ["run", "--app-id", "orders", "--", "sh", "-c", crate::STAYS];
+    let mut command = weft::command(arguments);
+    command.env("DAPR_API_TOKEN", "s3cret");
+    let weft = weft::Weft::of(command);
+    let state = || get(&http(&weft), "/v1.0/state/statestore/key");
+    assert_eq!(state().send().expect(401).text(), "invalid api token");
+    state().header("dapr-api-token", "another").send().expect(401);
+    state().header("dapr-api-token", "s3cret").send().expect(204);
+}
