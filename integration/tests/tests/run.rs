@@ -4,6 +4,8 @@
 
 #[path = "run/api.rs"]
 mod api;
+#[path = "run/embedded.rs"]
+mod embedded;
 #[path = "run/failures.rs"]
 mod failures;
 #[path = "run/life.rs"]
