@@ -72,7 +72,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some((status, length)) = head(buffer)? {
-            while buffer.len() < length {
+            while !length.is_reached(buffer) {
                 if stream.read_buf(buffer).await? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
@@ -82,15 +82,40 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     }
 }
 
+/// How long an answer is.
+#[derive(Debug, PartialEq, Eq)]
+enum Length {
+    /// So many bytes with its head.
+    Bytes(usize),
+    /// Up to the last chunk.
+    Chunked,
+}
+
+impl Length {
+    /// Whether the answer is whole. No body of the benchmark looks like its own end.
+    fn is_reached(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Bytes(count) => bytes.len() >= *count,
+            Self::Chunked => bytes.ends_with(b"\r\n0\r\n\r\n"),
+        }
+    }
+}
+
 /// Status, and length of the whole answer, once its head is complete.
-fn head(bytes: &[u8]) -> io::Result<Option<(u16, usize)>> {
+fn head(bytes: &[u8]) -> io::Result<Option<(u16, Length)>> {
     let mut fields = [httparse::EMPTY_HEADER; 48];
     let mut answer = httparse::Response::new(&mut fields);
     let parsed = answer.parse(bytes).map_err(io::Error::other)?;
     let httparse::Status::Complete(size) = parsed else {
         return Ok(None);
     };
-    let length = answer.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok()).unwrap_or(0);
-    Ok(Some((answer.code.unwrap_or(0), size + length)))
+    let field = |name: &str| {
+        let found = answer.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+        found.and_then(|field| std::str::from_utf8(field.value).ok())
+    };
+    let length = match field("transfer-encoding") {
+        Some(_) => Length::Chunked,
+        None => Length::Bytes(size + field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)),
+    };
+    Ok(Some((answer.code.unwrap_or(0), length)))
 }

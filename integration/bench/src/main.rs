@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "JSON values give null for what is not there")]
 
 mod cpu;
+mod daprd;
 mod deliver;
 mod load;
 mod measure;
@@ -19,7 +20,8 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use weft_tests::redis::Redis;
 
-/// Measures Envoy's CPU per request and throughput without and with Weft.
+/// Measures Envoy's CPU per request and throughput without and with Weft, and daprd's beside it where the environment
+/// variable DAPRD_BIN names one.
 #[derive(Parser)]
 struct Options {
     /// One second and 6,000 events a repetition in place of four and 24,000.
@@ -58,7 +60,8 @@ fn run(options: &Options) -> Result<(), String> {
     let redis = Redis::start();
     let app = sink::Sink::start(None).map_err(|error| error.to_string())?;
     eprintln!("starting the proxies");
-    let rigs = rigs(options, app.port, redis.port());
+    let mut rigs = rigs(options, app.port, redis.port());
+    rigs.extend(daprd::rigs(|row| options.wants(row), app.port, redis.port())?);
     let (time, events) = if options.quick { (1, 6_000) } else { (4, 24_000) };
     let time = Duration::from_secs(time);
     let costs = rigs.iter().map(|rig| (rig.name, Cost::default())).collect();
@@ -67,7 +70,8 @@ fn run(options: &Options) -> Result<(), String> {
     if events_too {
         report.costs.push((EVENT, Cost::default()));
     }
-    if let Some(rig) = rigs.iter().find(|rig| rig.name == GET) {
+    // All of them read the same value: the layout in Redis is one.
+    if let Some(rig) = rigs.iter().find(|rig| [GET, daprd::GET].contains(&rig.name)) {
         runtime.block_on(seed(rig.port))?;
     }
     for repetition in 1..=options.repetitions.max(3) {

@@ -1,5 +1,6 @@
 //! What is measured: a chain of Envoys in front of the application, and the request that is sent through it.
 
+use crate::daprd::Daprd;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
@@ -24,12 +25,29 @@ pub enum Filter {
     Route,
 }
 
+/// A proxy of a chain.
+pub enum Running {
+    /// An Envoy.
+    Envoy(EnvoyProcess),
+    /// A daprd.
+    Daprd(Daprd),
+}
+
+impl Running {
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Envoy(envoy) => envoy.pid(),
+            Self::Daprd(daprd) => daprd.pid(),
+        }
+    }
+}
+
 /// One chain, running.
 pub struct Rig {
     /// Its name in the table.
     pub name: &'static str,
-    /// Its Envoys, the caller's first.
-    pub envoys: Vec<EnvoyProcess>,
+    /// Its proxies, the caller's first.
+    pub proxies: Vec<Running>,
     /// Where requests go in.
     pub port: u16,
     /// One request.
@@ -41,7 +59,7 @@ pub struct Rig {
 impl Rig {
     /// Processes whose CPU time counts.
     pub fn pids(&self) -> Vec<u32> {
-        self.envoys.iter().map(EnvoyProcess::pid).collect()
+        self.proxies.iter().map(Running::pid).collect()
     }
 }
 
@@ -73,14 +91,14 @@ impl Shape {
 
 /// A chain of one or two proxies that pass everything on.
 pub fn proxies(name: &'static str, filter: Filter, hops: usize, shape: Shape, app: u16) -> Rig {
-    let mut envoys = Vec::new();
+    let mut proxies = Vec::new();
     let mut next = app;
     for _ in 0..hops {
         let port = ports::free();
-        envoys.insert(0, plain_with(filter, port, next, shape.workers));
+        proxies.insert(0, Running::Envoy(plain_with(filter, port, next, shape.workers)));
         next = port;
     }
-    Rig { name, envoys, port: next, request: shape.request("/page"), wanted: 200 }
+    Rig { name, proxies, port: next, request: shape.request("/page"), wanted: 200 }
 }
 
 /// One proxy at `port` that passes everything on to `next`.
@@ -133,9 +151,16 @@ pub fn invoke(name: &'static str, shape: Shape, app: u16) -> Rig {
         proxy.elsewhere.apps.insert(id, target);
     }
     let caller = EnvoyProcess::start(proxy.bootstrap(), shape.workers);
-    let mut envoys = vec![caller];
-    envoys.extend(callee.envoys);
-    Rig { name, envoys, port: caller_port, request: shape.request("/v1.0/invoke/callee/method/page"), wanted: 200 }
+    let proxies = std::iter::once(Running::Envoy(caller)).chain(callee.proxies).collect();
+    Rig { name, proxies, port: caller_port, request: shape.request(CALL), wanted: 200 }
+}
+
+/// Path of a call of the application `callee` by its name.
+const CALL: &str = "/v1.0/invoke/callee/method/page";
+
+/// Such a call.
+pub fn invocation() -> Vec<u8> {
+    get(CALL)
 }
 
 /// What an application with state and a broker on Redis is measured with.
@@ -149,16 +174,26 @@ pub enum Work {
     Publish,
 }
 
+impl Work {
+    /// One request.
+    pub fn request(self) -> Vec<u8> {
+        match self {
+            Self::Get => get("/v1.0/state/statestore/bench"),
+            Self::Save => save(),
+            Self::Publish => post("/v1.0/publish/pubsub/unread", ORDER),
+        }
+    }
+
+    /// The status of a good answer.
+    pub fn wanted(self) -> u16 {
+        if matches!(self, Self::Get) { 200 } else { 204 }
+    }
+}
+
 /// One Envoy with Weft, state and publish/subscribe on the Redis at that port.
 pub fn on_redis(name: &'static str, work: Work, app: u16, redis: u16) -> Rig {
     let (envoy, port) = redis_envoy(app, redis, 1);
-    let request = match work {
-        Work::Get => get("/v1.0/state/statestore/bench"),
-        Work::Save => save(),
-        Work::Publish => post("/v1.0/publish/pubsub/unread", ORDER),
-    };
-    let wanted = if matches!(work, Work::Get) { 200 } else { 204 };
-    Rig { name, envoys: vec![envoy], port, request, wanted }
+    Rig { name, proxies: vec![Running::Envoy(envoy)], port, request: work.request(), wanted: work.wanted() }
 }
 
 /// A request that saves the value which gets read.
