@@ -180,8 +180,8 @@ fn max_body(fields: &mut Fields<'_>) -> Option<u32> {
     }
     let (name, place, size) = match (mega, text) {
         (Some(mega), _) => {
-            let size = mega.value.parse::<u16>().ok().and_then(|number| body_size(&format!("{number}Mi")).ok());
-            (MAX_REQUEST, mega.place, size.ok_or("write a number of MiB from 1 to 4095".to_owned()))
+            let number = mega.value.parse::<u64>().map_err(|_| "write a number of MiB".to_owned());
+            (MAX_REQUEST, mega.place, number.and_then(|number| body_size(&format!("{number}Mi"))))
         }
         (None, Some(text)) => ("daprMaxBodySize", text.place, body_size(&text.value)),
         (None, None) => return None,

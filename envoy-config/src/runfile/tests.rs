@@ -128,7 +128,7 @@ apps:
         "run.yaml:10: the app id \"a\" stands at run.yaml:3 too",
         "run.yaml:13: the port 7 stands at run.yaml:12 too",
         "run.yaml:14: the application \"a\": apps[1].logLevel is \"loud\", which is not debug, info, warn or error",
-        "run.yaml:15: the application \"a\": apps[1].daprMaxBodySize is no size: write a size such as 4Mi, of less than 4Gi",
+        "run.yaml:15: the application \"a\": apps[1].daprMaxBodySize is no size: write a size such as 4Mi",
         "run.yaml:16: the application \"a\": apps[1].appLogDestination is \"printer\"; write console, file or fileAndConsole",
         "run.yaml:17: the run file: apps[2].appDirPath is missing",
     ];
@@ -145,8 +145,15 @@ fn the_largest_body_may_be_given_in_either_form_but_not_in_both() {
     let (specs, found, _) = read_in(folder.path(), &app("  daprHTTPMaxRequestSize: 16\n"));
     assert_eq!((specs[0].max_body, found), (Some(16 << 20), Vec::new()));
     let name = "the run file: apps[0].daprHTTPMaxRequestSize";
-    for wrong in ["0", "4096", "16Mi", "-1", "65536"] {
-        let why = format!("run.yaml:4: {name} is no size: write a number of MiB from 1 to 4095");
+    let most = "write a size of at most 60Mi: one command to a backend has at most 64Mi";
+    for (wrong, why) in [
+        ("0", "write a size such as 4Mi"),
+        ("16Mi", "write a number of MiB"),
+        ("-1", "write a number of MiB"),
+        ("61", most),
+        ("65536", most),
+    ] {
+        let why = format!("run.yaml:4: {name} is no size: {why}");
         assert_eq!(faults(&app(&format!("  daprHTTPMaxRequestSize: {wrong}\n"))), [why]);
     }
     let both = faults(&app("  daprHTTPMaxRequestSize: 16\n  daprMaxBodySize: 8Mi\n"));

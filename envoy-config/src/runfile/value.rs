@@ -4,7 +4,7 @@ use crate::problem::Place;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use weft_core::config::LogLevel;
+use weft_core::config::{LARGEST_MAX_BODY, LogLevel};
 
 /// A value and where it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,11 @@ pub fn body_size(text: &str) -> Result<u32, String> {
     let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
     let (number, unit) = unit.unwrap_or((text, 1));
     let size = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    let size = size.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0);
-    size.ok_or_else(|| "write a size such as 4Mi, of less than 4Gi".to_owned())
+    let size = size.filter(|size| *size > 0).ok_or("write a size such as 4Mi")?;
+    u32::try_from(size).ok().filter(|size| *size <= LARGEST_MAX_BODY).ok_or_else(|| {
+        let most = LARGEST_MAX_BODY >> 20;
+        format!("write a size of at most {most}Mi: one command to a backend has at most 64Mi")
+    })
 }
 
 #[cfg(test)]
@@ -65,8 +68,12 @@ mod tests {
         assert_eq!(body_size("4Mi"), Ok(4 << 20));
         assert_eq!(body_size("16 Ki"), Ok(16 << 10));
         assert_eq!(body_size("2M"), Ok(2_000_000));
-        for wrong in ["", "0", "-1", "4MiB", "4Gi", "x"] {
-            assert!(body_size(wrong).is_err(), "{wrong}");
+        assert_eq!(body_size("60Mi"), Ok(60 << 20));
+        for wrong in ["", "0", "-1", "4MiB", "x"] {
+            assert!(body_size(wrong).unwrap_err().contains("such as 4Mi"), "{wrong}");
+        }
+        for large in ["62914561", "61Mi", "4Gi", "99999999Gi"] {
+            assert!(body_size(large).unwrap_err().contains("at most 60Mi: one command"), "{large}");
         }
     }
 

@@ -124,8 +124,8 @@ const DEFAULT_NAMESPACE: &str = "default";
 const DEFAULT_COMPONENT_VERSION: &str = "v1";
 const DEFAULT_SAMPLING: &str = "1";
 const DEFAULT_MAX_BODY: u32 = 4 * 1024 * 1024;
-/// The largest [`Limits::max_body_bytes`]. Envoy answers from memory; above this no proxy should hold a body.
-const LARGEST_MAX_BODY: u32 = 1024 * 1024 * 1024;
+/// The largest [`Limits::max_body_bytes`]: one command to a backend has at most 64 MiB, with what is added to a body.
+pub const LARGEST_MAX_BODY: u32 = 60 * 1024 * 1024;
 
 /// How the proxy reaches its own application.
 #[derive(Debug, Clone, PartialEq, Serialize)]

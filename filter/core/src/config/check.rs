@@ -101,7 +101,8 @@ impl Check<'_> {
             Form::Words => self.list(value, |check, element| check.value(Form::Word, element)),
             Form::Flag if matches!(value.get(), "true" | "false") => {}
             Form::Flag => self.wrong_kind(value, "true or false"),
-            Form::Number(least, most) => self.number(least, most, value),
+            Form::Number(least, most) => self.number(least, most, value, ""),
+            Form::BodySize(most) => self.number(1, most, value, "; one command to a backend has at most 64 MiB"),
             _ => match json::string(value, "") {
                 Ok(text) => self.string(form, &text),
                 Err(_) => self.wrong_kind(value, "a string"),
@@ -124,7 +125,7 @@ impl Check<'_> {
         }
     }
 
-    fn number(&mut self, least: u32, most: u32, value: RawValue<'_>) {
+    fn number(&mut self, least: u32, most: u32, value: RawValue<'_>, why: &str) {
         if value.get().parse::<u32>().is_ok_and(|number| (least..=most).contains(&number)) {
             return;
         }
@@ -132,7 +133,7 @@ impl Check<'_> {
         let remedy = if least == most {
             format!("write {least}")
         } else {
-            format!("write a whole number from {least} to {most}")
+            format!("write a whole number from {least} to {most}{why}")
         };
         self.refuse(&what, &remedy);
     }
@@ -193,7 +194,7 @@ fn expected(form: Form) -> &'static str {
         Form::Object(_) | Form::Map(_) | Form::Texts => "an object",
         Form::List(_) | Form::Words => "an array",
         Form::Flag => "true or false",
-        Form::Number(..) => "a whole number",
+        Form::Number(..) | Form::BodySize(_) => "a whole number",
         _ => "a string",
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Form {
     Flag,
     /// A whole number within these bounds.
     Number(u32, u32),
+    /// The size of a request's body, up to this.
+    BodySize(u32),
     /// An array of strings, each of visible ASCII characters.
     Words,
     /// An object with any members whose values are strings.

@@ -53,6 +53,7 @@ fn value(form: Form) -> Map<String, Value> {
         Form::Share => text("^(0+(\\.[0-9]*)?|\\.[0-9]+|0*1(\\.0*)?)$"),
         Form::OneOf(words) => json!({"enum": words}),
         Form::Flag => json!({"type": "boolean"}),
+        Form::BodySize(most) => json!({"type": "integer", "minimum": 1, "maximum": most}),
         Form::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Form::Words => json!({"type": "array", "items": text("^[!-~]+$")}),
         Form::Texts => json!({"type": "object", "additionalProperties": {"type": "string"}}),

@@ -1,7 +1,7 @@
 //! The tables of the plugin configuration: every member, its form, what stands for it where it is absent.
 
 use super::form::Form::{
-    Condition, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
+    BodySize, Condition, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
 };
 use super::form::{Absent, Member, Shape};
 use super::{
@@ -212,8 +212,9 @@ const TRACING: Shape = Shape {
 const LIMITS: Shape = Shape {
     members: &[Member::optional(
         "maxBodyBytes",
-        Number(1, LARGEST_MAX_BODY),
-        "Largest body, in bytes, of a request that the filter itself answers. Invocations are not bounded.",
+        BodySize(LARGEST_MAX_BODY),
+        "Largest body, in bytes, of a request that the filter itself answers. Invocations are not bounded. \
+         One command to a backend has at most 64 MiB, with what is added to a body.",
     )
     .or(Absent::Number(DEFAULT_MAX_BODY))],
 };

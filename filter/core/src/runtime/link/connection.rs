@@ -105,7 +105,13 @@ impl<C: Codec> Connection<C> {
         if waiting >= self.settings.max_commands || bytes > self.settings.max_bytes {
             drop(inner);
             self.runtime.host().count(Metric::LinkFull, 1);
-            command.fail(LinkError::NotSent { reason: format!("too much waits for {}", self.target.backend) });
+            let (backend, size, most) = (&self.target.backend, command.size(), self.settings.max_bytes);
+            let reason = if size > most {
+                format!("{size} bytes for {backend} are more than one command may have: {most}")
+            } else {
+                format!("too much waits for {backend}")
+            };
+            command.fail(LinkError::NotSent { reason });
             return;
         }
         inner.queue.push(command);
