@@ -62,7 +62,11 @@ pub(super) fn read(mut fields: Fields<'_>, version: Version) -> Option<Subscript
         Version::V1 => spec.required("route").map(|route| Routes { rules: Vec::new(), default: Some(route.value) }),
         Version::V2 => spec.required_fields("routes").map(routes),
     };
-    let dead_letter_topic = spec.required_if_there("deadLetterTopic").map(|topic| topic.value);
+    let dead = spec.required_if_there("deadLetterTopic");
+    if let Some(dead) = dead.as_ref().filter(|dead| topic.as_ref().is_some_and(|topic| topic.value == dead.value)) {
+        spec.problem(&dead.place, "deadLetterTopic", "is the subscription's own topic; name another one or remove it");
+    }
+    let dead_letter_topic = dead.map(|topic| topic.value);
     let metadata = spec.pairs("metadata").into_iter().map(|(name, text)| (name, text.value)).collect();
     if let Some(mut bulk) = spec.fields("bulkSubscribe") {
         bulk.refuse("enabled", Some("false"), "events come one by one; remove it");

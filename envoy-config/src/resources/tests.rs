@@ -133,6 +133,15 @@ scopes: [a]\n"
 }
 
 #[test]
+fn a_dead_letter_topic_is_not_the_subscriptions_own() {
+    let text = "apiVersion: dapr.io/v1alpha1\nkind: Subscription\nmetadata: {name: one}
+spec:\n  {pubsubname: p, topic: t, route: /r,\n   deadLetterTopic: t}\n";
+    let found = read(text).1;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("r.yaml:6: ") && found[0].contains("deadLetterTopic is the subscription's own topic"));
+}
+
+#[test]
 fn everything_wrong_is_told_at_once_with_file_line_and_name() {
     let text = "apiVersion: dapr.io/v1alpha1
 kind: Component

@@ -76,6 +76,10 @@ fn check_subscription(config: &PluginConfig, at: usize, it: &Subscription, probl
         let remedy = "add a component of that name whose type begins with pubsub., or remove the subscription";
         problems.push(Problem::new(&[&path, ".pubsubname"].concat(), what, remedy));
     }
+    if it.dead_letter_topic.as_deref().is_some_and(|dead| !dead.is_empty() && dead == it.topic) {
+        let path = [&path, ".deadLetterTopic"].concat();
+        problems.push(Problem::new(&path, "is the subscription's own topic", "name another one or remove it"));
+    }
     if it.routes.rules.is_empty() && it.routes.default.is_none() {
         let remedy = "give it a `default` path or a rule";
         problems.push(Problem::new(&[&path, ".routes"].concat(), "leads nowhere", remedy));

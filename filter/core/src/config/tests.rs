@@ -86,6 +86,26 @@ fn what_may_be_absent_has_the_documented_value() {
 }
 
 #[test]
+fn a_body_larger_than_a_command_may_be_is_refused_with_the_reason() {
+    let config = |size: u32| json!({"version": 1, "appId": "a", "limits": {"maxBodyBytes": size}}).to_string();
+    assert!(PluginConfig::read(config(60 << 20).as_bytes()).is_ok());
+    let problems = PluginConfig::read(config((60 << 20) + 1).as_bytes()).unwrap_err();
+    let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(told.contains("$.limits.maxBodyBytes") && told.contains("at most 64 MiB"), "{told}");
+}
+
+#[test]
+fn a_dead_letter_topic_is_another_than_the_subscriptions_own() {
+    let config = |dead: &str| {
+        json!({"version": 1, "appId": "a", "app": {"cluster": "c", "authority": "a"},
+            "components": [{"name": "p", "type": "pubsub.in-memory"}],
+            "subscriptions": [{"pubsubname": "p", "topic": "t", "routes": {"default": "/t"}, "deadLetterTopic": dead}]})
+    };
+    assert_eq!(paths(&config("t")), ["$.subscriptions[0].deadLetterTopic"]);
+    assert!(PluginConfig::read(config("other").to_string().as_bytes()).is_ok());
+}
+
+#[test]
 fn every_mistake_is_told_at_once_with_its_path() {
     let config = json!({
         "version": 2, "appID": "a", "app": [], "link": {"cluster": ""}, "logLevel": "loud",

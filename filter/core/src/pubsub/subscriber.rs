@@ -121,7 +121,7 @@ impl Inner {
         for one in &declared {
             match &one.checked {
                 Ok(subscription) => {
-                    let subscription = Rc::new(subscription.clone());
+                    let subscription = Rc::new(self.mortal(subscription.clone()));
                     table.usable.push(Rc::clone(&subscription));
                     self.route(&mut table, subscription);
                 }
@@ -130,6 +130,18 @@ impl Inner {
         }
         table.declared = Some(declared);
         table
+    }
+
+    /// Without a dead-letter topic that is its own: an event that is not taken would go round without a pause.
+    #[inline(never)]
+    fn mortal(&self, mut subscription: Subscription) -> Subscription {
+        if subscription.dead_letter_topic.as_ref() == Some(&subscription.topic) {
+            let Subscription { pubsub, topic, .. } = &subscription;
+            let what = format!("topic {topic} of pubsub {pubsub} has no use of its dead-letter topic {topic}");
+            self.log(LogLevel::Error, &what, "it is the subscription's own topic");
+            subscription.dead_letter_topic = None;
+        }
+        subscription
     }
 
     #[inline(never)]

@@ -1,6 +1,6 @@
 use crate::host::HostError;
-use crate::pubsub::Message;
 use crate::pubsub::fake::Fixture;
+use crate::pubsub::{Delivered, Message};
 use crate::runtime::Scope;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -100,6 +100,19 @@ fn what_cannot_be_served_leaves_the_others_working() {
     for name in ["denied", "unknown", "cel"] {
         assert!(log.contains(name), "{name} is not in the log: {log}");
     }
+}
+
+#[test]
+fn a_dead_letter_topic_that_is_the_subscriptions_own_counts_as_none() {
+    let list = r#"[{"pubsubname":"p","topic":"a","route":"/a","deadLetterTopic":"a"}]"#;
+    let fixture = Fixture::subscribed(json!({}), list);
+    let log = fixture.host.log.borrow().join("\n");
+    assert!(log.contains("no use of its dead-letter topic a"), "{log}");
+    let outcome = fixture.deliver(Message { topic: "a".to_owned(), data: b"{}".to_vec(), ..Message::default() });
+    fixture.host.answer(&fixture.runtime, 500, b"");
+    fixture.runtime.run(Scope::Root);
+    assert_eq!(outcome.take(), Some(Delivered::Again));
+    assert!(fixture.broker.published.borrow().is_empty());
 }
 
 #[test]
