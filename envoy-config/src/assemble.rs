@@ -132,10 +132,12 @@ fn plain(component: &Component) -> BTreeMap<String, String> {
 }
 
 /// Puts the app id where `{appID}` stands. Dapr's other placeholders mean something in Kubernetes only, or new
-/// consumers at every start.
+/// consumers at every start; the filter itself knows and judges those of a consumer group.
 fn expand(component: &Component, name: &str, value: &str, app: &str, problems: &Problems) -> String {
+    let is_group = name.eq_ignore_ascii_case("consumerID");
     for placeholder in ["{uuid}", "{podName}", "{namespace}"] {
-        if value.contains(placeholder)
+        if !is_group
+            && value.contains(placeholder)
             && let Some(item) = component.metadata.iter().find(|item| item.name == name)
         {
             let what = format!("{}: metadata {name} holds {placeholder}, which is not supported", component.subject());

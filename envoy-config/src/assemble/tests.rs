@@ -120,11 +120,15 @@ fn the_app_id_stands_where_a_component_asks_for_it() {
         ", metadata: [{name: redisHost, value: r}, {name: consumerID, value: 'x-{appID}'}]",
     );
     assert_eq!(assembled(&text, &["one"]).apps[0].components[0].metadata["consumerID"], "x-one");
-    let text = text.replace("{appID}", "{uuid}");
+    let other = text.replace("consumerID, value: 'x-{appID}'", "redisPassword, value: '{uuid}'");
     assert_eq!(
-        assembled(&text, &["one"]).found,
-        ["r.yaml:5: Component \"p\": metadata consumerID holds {uuid}, which is not supported"]
+        assembled(&other, &["one"]).found,
+        ["r.yaml:5: Component \"p\": metadata redisPassword holds {uuid}, which is not supported"]
     );
+    let group = assembled(&text.replace("{appID}", "{podName}"), &["one"]).found;
+    assert!(group.len() == 1 && group[0].contains("r.yaml:5") && group[0].contains("consumerID"), "{group:?}");
+    let namespaced = assembled(&text.replace("{appID}", "{namespace}"), &["one"]);
+    assert_eq!(namespaced.apps[0].components[0].metadata["consumerID"], "x-{namespace}");
 }
 
 #[test]

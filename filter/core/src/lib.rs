@@ -30,6 +30,7 @@ pub mod invoke;
 pub mod json;
 pub mod link_frames;
 pub mod log_line;
+mod placeholder;
 #[cfg(feature = "blocks")]
 pub mod pubsub;
 pub mod runtime;

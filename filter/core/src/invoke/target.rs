@@ -4,6 +4,7 @@ use crate::api::path;
 use crate::base64;
 use crate::config::{PluginConfig, Target, is_label};
 use crate::http::Headers;
+use crate::placeholder::fill;
 use std::borrow::Cow;
 
 /// What a request says about its target.
@@ -109,28 +110,8 @@ impl Destination {
 
 #[inline(never)]
 fn filled(template: &Target, app: &str, namespace: &str) -> Target {
-    let fill = |text: &str| fill(text, app, namespace);
+    let fill = |text: &str| fill(text, &[("app}", app), ("namespace}", namespace)]);
     Target { cluster: template.cluster.as_deref().map(fill), authority: fill(&template.authority) }
-}
-
-/// Puts the names in the places of `{app}` and `{namespace}`.
-fn fill(text: &str, app: &str, namespace: &str) -> String {
-    let mut out = String::with_capacity(text.len() + app.len() + namespace.len());
-    let mut rest = text;
-    while let Some((before, place)) = rest.split_once('{') {
-        out.push_str(before);
-        rest = place;
-        let places = [("app}", app), ("namespace}", namespace)];
-        match places.iter().find_map(|(name, value)| Some((place.strip_prefix(name)?, value))) {
-            Some((after, value)) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => out.push('{'),
-        }
-    }
-    out.push_str(rest);
-    out
 }
 
 fn split_id<'a>(config: &'a PluginConfig, written: &'a str) -> Result<(&'a str, &'a str), String> {
@@ -162,7 +143,7 @@ mod tests {
             ("outbound|80||{app}.{namespace}.svc", "outbound|80||a.n.svc"),
             ("{{app}}{ap}{", "{a}{ap}{"),
         ] {
-            assert_eq!(fill(text, "a", "n"), filled, "{text}");
+            assert_eq!(fill(text, &[("app}", "a"), ("namespace}", "n")]), filled, "{text}");
         }
     }
 }

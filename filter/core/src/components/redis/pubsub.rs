@@ -33,7 +33,8 @@ use std::rc::Rc;
 /// Each thing in the component that cannot be used.
 #[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
-    let settings = settings::pubsub(component)?;
+    let mut settings = settings::pubsub(component)?;
+    settings.consumer_id = settings.consumer_id.map(|template| consumer::group(&template, site));
     let target = super::target(site)?;
     let writer = super::link(site, target.clone(), &settings.login, LinkSettings::default());
     let trim = settings.trim;

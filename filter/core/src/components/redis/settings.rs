@@ -134,7 +134,7 @@ pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<Proble
     let mut reader = read(component, PUBSUB);
     let settings = PubsubSettings {
         login: login(&mut reader),
-        consumer_id: reader.text("consumerID").map(str::to_owned),
+        consumer_id: consumer_id(&mut reader),
         window: window(&mut reader),
         claim: claim(&mut reader),
         trim: trim(&mut reader),
@@ -200,6 +200,17 @@ fn trim(reader: &mut Reader<'_>) -> Trim {
         (None, false) => Trim::Age(age),
         (None, true) => Trim::Never,
     }
+}
+
+/// The group's name, with the placeholders that the application's own names will replace.
+#[inline(never)]
+fn consumer_id(reader: &mut Reader<'_>) -> Option<String> {
+    let id = reader.text("consumerID")?;
+    if id.contains("{uuid}") || id.contains("{podName}") {
+        let what = "holds {uuid} or {podName}, which are not supported: each start would be another group";
+        reader.conflict("consumerID", what, "use {appID} or {namespace}");
+    }
+    Some(id.to_owned())
 }
 
 #[cfg(test)]

@@ -3,13 +3,22 @@
 use super::pump::Pump;
 use super::topic::Topic;
 use super::{Command, Reply};
+use crate::components::Site;
 use crate::host::Host;
+use crate::placeholder::fill;
 use crate::runtime::link::LinkError;
 
 /// Shared by all workers of one Envoy process.
 const INSTANCE_KEY: &str = "weft/instance";
 /// Two workers that keep losing to others would be a fault of the proxy.
 const MAX_TRIES: usize = 1000;
+
+/// The group that a component's `consumerID` names (`dapr-api` 2.12): `{appID}` and `{namespace}` are replaced.
+#[inline(never)]
+pub(super) fn group(template: &str, site: &Site) -> String {
+    let in_namespace = [&site.namespace, ".", &site.app_id].concat();
+    fill(template, &[("appID}", &site.app_id), ("namespace}", &in_namespace)])
+}
 
 /// A consumer name that nobody else has: `<group>-<process, 8 hex digits>-<number>`. With one name for several
 /// workers, the entries of one would look like another's. The proxy's shared memory numbers the workers.

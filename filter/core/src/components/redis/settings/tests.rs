@@ -30,6 +30,17 @@ fn state_settings_are_read_without_regard_to_case() {
 }
 
 #[test]
+fn a_consumer_id_that_would_be_another_at_every_start_is_refused_by_name() {
+    for placeholder in ["{uuid}", "{podName}"] {
+        let id = ["x-", placeholder].concat();
+        let problems = pubsub(&component(&[("consumerId", &id)])).map(|_| ()).unwrap_err();
+        let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(told.len() == 1 && told[0].contains("consumerId") && told[0].contains(placeholder), "{told:?}");
+    }
+    assert!(pubsub(&component(&[("consumerID", "{namespace}-{appID}")])).is_ok());
+}
+
+#[test]
 fn a_ttl_of_zero_or_less_means_for_ever() {
     let ttl = |text| state(&component(&[("ttlInSeconds", text)])).map(|settings| settings.ttl);
     assert_eq!(ttl("-1"), Ok(Ttl::Never));

@@ -24,6 +24,12 @@ fn another_consumer_id_names_the_group() {
 }
 
 #[test]
+fn a_consumer_id_may_hold_the_names_of_the_application() {
+    let root = Root::subscribed(&[("consumerID", "team-{namespace}-{appID}")], &["t"]);
+    assert_eq!(root.redis.asked("XGROUP")[0].text(3), "team-default.orders-orders");
+}
+
+#[test]
 fn an_entry_is_acknowledged_after_it_was_settled_and_not_before() {
     let root = Root::subscribed(&[], &["t"]);
     root.add("t", "x");
