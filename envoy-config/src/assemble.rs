@@ -81,6 +81,10 @@ pub fn assemble(
         places.add_subscription(app.subscriptions.len(), subscription);
         app.subscriptions.push(subscription.spec.clone());
     }
+    for endpoint in resources.endpoints.iter().filter(|it| it.is_for(&app.id, &app.namespace)) {
+        let why = "calls of servers outside of Dapr are not supported by this release";
+        problems.add(&endpoint.place, format!("{}: {why}", endpoint.subject()));
+    }
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();

@@ -1,4 +1,4 @@
-//! Dapr's resources: components, subscriptions and configurations, as people write them in YAML.
+//! Dapr's resources: components, subscriptions, configurations and HTTP endpoints, as people write them in YAML.
 //!
 //! Every kind keeps the lines it was read from, so that what turns out to be wrong later can be told with its place.
 
@@ -6,11 +6,15 @@ mod access_control;
 mod api_lists;
 mod component;
 mod configuration;
+mod http_endpoint;
+mod item;
 mod secrets;
 mod subscription;
 
-pub use component::{Component, Item, Source};
+pub use component::Component;
 pub use configuration::Configuration;
+pub use http_endpoint::{BaseUrl, ClientTls, HttpEndpoint, Scheme};
+pub use item::{Item, Source};
 pub use subscription::Subscription;
 
 use crate::problem::{Place, Problems};
@@ -28,6 +32,8 @@ pub struct Resources {
     pub subscriptions: Vec<Subscription>,
     /// Configurations.
     pub configurations: Vec<Configuration>,
+    /// Servers outside of Dapr.
+    pub endpoints: Vec<HttpEndpoint>,
 }
 
 impl Resources {
@@ -40,8 +46,14 @@ impl Resources {
         for document in files.iter().flat_map(|file| yaml::read_file(file, problems)) {
             resources.add(&document, problems);
         }
-        secrets::resolve(&mut resources.components, &|name| std::env::var(name).ok(), problems);
+        resources.complete(&|name| std::env::var(name).ok(), problems);
         resources
+    }
+
+    /// Puts values in place of references, and looks at what can only be judged with them.
+    fn complete(&mut self, environment: secrets::Environment<'_>, problems: &Problems) {
+        secrets::resolve(self, environment, problems);
+        self.endpoints.iter().for_each(|endpoint| http_endpoint::check(endpoint, problems));
     }
 
     fn add(&mut self, document: &Document, problems: &Problems) {
@@ -57,11 +69,12 @@ impl Resources {
                 self.subscriptions.extend(subscription::read(fields, subscription::Version::V2));
             }
             ("Configuration", "dapr.io/v1alpha1") => self.configurations.extend(configuration::read(fields)),
-            ("Component" | "Subscription" | "Configuration", other) => {
+            ("HTTPEndpoint", "dapr.io/v1alpha1") => self.endpoints.extend(http_endpoint::read(fields)),
+            ("Component" | "Subscription" | "Configuration" | "HTTPEndpoint", other) => {
                 problems.add(&version.place, format!("apiVersion {other:?} of {} is not supported", kind.value));
             }
             (other, _) => {
-                let known = "Component, Subscription and Configuration";
+                let known = "Component, Subscription, Configuration and HTTPEndpoint";
                 problems.add(&kind.place, format!("kind {other:?} is not supported; {known} are"));
             }
         }

@@ -84,6 +84,15 @@ fn a_missing_or_empty_name_is_told_once() {
 }
 
 #[test]
+fn an_endpoint_is_refused_for_those_that_have_it() {
+    let text = "apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {name: far}\n\
+                spec: {baseUrl: https://far.example}\nscopes: [one]\n";
+    let why = "HTTPEndpoint \"far\": calls of servers outside of Dapr are not supported by this release";
+    assert_eq!(assembled(text, &["one", "two"]).found, [format!("r.yaml:3: {why}")]);
+    assert_eq!(assembled(text, &["two"]).found, [""; 0]);
+}
+
+#[test]
 fn redis_components_have_a_cluster_each_and_share_it_among_applications() {
     let redis = |name: &str, host: &str| {
         component(name, "state.redis", &format!(", metadata: [{{name: redisHost, value: {host}}}]"))

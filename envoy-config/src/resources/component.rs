@@ -1,5 +1,6 @@
 //! `kind: Component`.
 
+use super::item::{self, Item};
 use super::{Head, head, is_for};
 use crate::problem::Place;
 use crate::yaml::{Fields, Text};
@@ -23,40 +24,6 @@ pub struct Component {
     scopes: Vec<String>,
 }
 
-/// One setting of a component.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Item {
-    /// Its name; components match it without regard to case.
-    pub name: String,
-    /// Where it is.
-    pub place: Place,
-    /// Its value.
-    pub value: Source,
-}
-
-// Not derived: a value may be a secret.
-impl std::fmt::Debug for Item {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Item").field("name", &self.name).field("place", &self.place).finish_non_exhaustive()
-    }
-}
-
-/// Where a value comes from. After [`super::Resources::read`] all are [`Source::Plain`].
-#[derive(Clone, PartialEq, Eq)]
-pub enum Source {
-    /// It is the value.
-    Plain(String),
-    /// A key of a secret.
-    Secret {
-        /// The secret.
-        name: String,
-        /// The key in it.
-        key: String,
-    },
-    /// An environment variable.
-    Environment(String),
-}
-
 impl Component {
     /// Whether an application has it.
     #[must_use]
@@ -74,11 +41,7 @@ impl Component {
 /// Reads one; what is wrong with it is told.
 pub(super) fn read(mut fields: Fields<'_>) -> Option<Component> {
     let Head { name, namespace, place } = head(&mut fields, "Component");
-    let secret_store = fields.fields("auth").and_then(|mut auth| {
-        let store = auth.text("secretStore");
-        auth.finish();
-        store
-    });
+    let secret_store = item::secret_store(&mut fields);
     let scopes = fields.texts("scopes").into_iter().map(|scope| scope.value).collect();
     let spec = fields.required_fields("spec");
     fields.finish();
@@ -90,7 +53,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Component> {
         let why = format!("is {:?}, which is no duration, such as 5s or 1m30s", timeout.value);
         spec.problem(&timeout.place, "initTimeout", &why);
     }
-    let metadata = last_of_each(spec.each("metadata").into_iter().filter_map(item).collect(), &spec);
+    let metadata = item::list(&mut spec, "metadata");
     spec.finish();
     if name.is_empty() {
         // Told already.
@@ -103,46 +66,4 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Component> {
 
 fn is_timeout(text: &str) -> bool {
     parse_go_duration(text).is_some_and(|nanos| nanos >= 0)
-}
-
-fn last_of_each(items: Vec<Item>, spec: &Fields<'_>) -> Vec<Item> {
-    let mut last: Vec<Item> = Vec::new();
-    for item in items {
-        if let Some(at) = last.iter().position(|known| known.name.eq_ignore_ascii_case(&item.name)) {
-            let first = last.remove(at);
-            let why = format!("{} has no effect: it stands at {} again", first.name, item.place);
-            spec.remark(&first.place, "metadata", &why);
-        }
-        last.push(item);
-    }
-    last
-}
-
-fn item(mut fields: Fields<'_>) -> Option<Item> {
-    let name = fields.required("name");
-    let given = fields.node("value").is_some();
-    let value = fields.text("value");
-    let environment = fields.required_if_there("envRef");
-    let secret = fields.fields("secretKeyRef").and_then(secret);
-    let place = fields.place();
-    let sources = [given, environment.is_some(), secret.is_some()].into_iter().filter(|it| *it).count();
-    if sources > 1 {
-        fields.problem(&place, "value", "stands beside another source of the value; keep one");
-    }
-    fields.finish();
-    let value = match (value, environment, secret) {
-        (_, Some(variable), _) => Source::Environment(variable.value),
-        (_, _, Some(secret)) => secret,
-        (value, None, None) => Source::Plain(value.map(|text| text.value).unwrap_or_default()),
-    };
-    let name = name?;
-    Some(Item { place: name.place, name: name.value, value })
-}
-
-fn secret(mut fields: Fields<'_>) -> Option<Source> {
-    let (name, key) = (fields.required("name"), fields.text("key"));
-    fields.finish();
-    let name = name?.value;
-    let key = key.map(|key| key.value).filter(|key| !key.is_empty()).unwrap_or_else(|| name.clone());
-    Some(Source::Secret { name, key })
 }

@@ -1,11 +1,14 @@
-//! Values that components take from secret stores and from the environment.
+//! Values that components and endpoints take from secret stores and from the environment.
 //!
 //! The stores are components themselves: `secretstores.local.env` and `secretstores.local.file`. They serve the other
-//! components here, while these are read; the secrets API is not part of this release.
+//! resources here, while these are read; the secrets API is not part of this release.
 
 mod local_file;
 
-use super::component::{Component, Source};
+use super::Resources;
+use super::component::Component;
+use super::http_endpoint::HttpEndpoint;
+use super::item::{Item, Source};
 use crate::problem::Problems;
 use crate::yaml::Text;
 use local_file::LocalFile;
@@ -23,7 +26,8 @@ enum Store {
 }
 
 /// Puts values in place of references, and takes the secret stores away.
-pub(super) fn resolve(components: &mut Vec<Component>, environment: Environment<'_>, problems: &Problems) {
+pub(super) fn resolve(resources: &mut Resources, environment: Environment<'_>, problems: &Problems) {
+    let Resources { components, endpoints, .. } = resources;
     let is_store = |component: &Component| component.kind.value.starts_with("secretstores.");
     let (mut declared, mut others): (Vec<_>, Vec<_>) = std::mem::take(components).into_iter().partition(is_store);
     let mut resolver = Resolver { stores: BTreeMap::new(), environment, problems };
@@ -38,8 +42,12 @@ pub(super) fn resolve(components: &mut Vec<Component>, environment: Environment<
         resolver.component(component);
         used.extend(component.secret_store.as_ref().map(|store| store.value.clone()));
     }
+    for endpoint in endpoints {
+        resolver.endpoint(endpoint);
+        used.extend(endpoint.secret_store.as_ref().map(|store| store.value.clone()));
+    }
     for component in declared.iter().filter(|store| !used.contains(&store.name)) {
-        let why = "serves no component; the secrets API is not supported by this release";
+        let why = "serves no other resource; the secrets API is not supported by this release";
         problems.add(&component.place, format!("{}: {why}", component.subject()));
     }
     *components = others;
@@ -54,15 +62,26 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn component(&self, component: &mut Component) {
-        let subject = component.subject();
+        let (subject, store) = (component.subject(), component.secret_store.clone());
         for item in &mut component.metadata {
-            let found = self.value(&item.value, component.secret_store.as_ref());
-            let value = found.unwrap_or_else(|why| {
-                self.problems.add(&item.place, format!("{subject}: metadata {}: {why}", item.name));
-                String::new()
-            });
-            item.value = Source::Plain(value);
+            self.fill(item, store.as_ref(), &subject, "metadata ");
         }
+    }
+
+    fn endpoint(&self, endpoint: &mut HttpEndpoint) {
+        let (subject, store) = (endpoint.subject(), endpoint.secret_store.clone());
+        for (what, item) in endpoint.values() {
+            self.fill(item, store.as_ref(), &subject, what);
+        }
+    }
+
+    /// Puts the value in place of a reference. `what`: what stands before the item's name in problems.
+    fn fill(&self, item: &mut Item, store: Option<&Text>, subject: &str, what: &str) {
+        let value = self.value(&item.value, store).unwrap_or_else(|why| {
+            self.problems.add(&item.place, format!("{subject}: {what}{}: {why}", item.name));
+            String::new()
+        });
+        item.value = Source::Plain(value);
     }
 
     /// The value itself. `store`: the secret store that the resource names.

@@ -10,7 +10,7 @@ pub(super) fn read(text: &str) -> (Resources, Vec<String>) {
         resources.add(&document, &problems);
     }
     let environment = |name: &str| (name == "PASSWORD").then(|| "from-env".to_owned());
-    secrets::resolve(&mut resources.components, &environment, &problems);
+    resources.complete(&environment, &problems);
     let found = problems.check(()).err().unwrap_or_default();
     (resources, found.iter().map(Problem::to_string).collect())
 }
@@ -187,7 +187,7 @@ spec:
         "r.yaml:10: Component \"store\": spec.metadata[2].value stands beside another source of the value; keep one",
         "r.yaml:11: Component \"store\": spec.extra is not known; there may be type, version, ignoreErrors, \
          initTimeout, metadata",
-        "r.yaml:14: kind \"Resiliency\" is not supported; Component, Subscription and Configuration are",
+        "r.yaml:14: kind \"Resiliency\" is not supported; Component, Subscription, Configuration and HTTPEndpoint are",
         "r.yaml:17: apiVersion \"dapr.io/v9\" of Subscription is not supported",
         "r.yaml:20: the document: apiVersion is missing",
         "r.yaml:22: the document is a list where a mapping should be",
@@ -377,7 +377,7 @@ fn a_secret_store_for_nobody_is_refused() {
     let text = ENVIRONMENT_STORE.trim_start_matches("---\n");
     assert_eq!(
         faults(text),
-        ["r.yaml:3: Component \"env\": serves no component; the secrets API is not supported by this release"]
+        ["r.yaml:3: Component \"env\": serves no other resource; the secrets API is not supported by this release"]
     );
     let vault = text.replace("local.env", "hashicorp.vault");
     assert!(faults(&vault).iter().any(|it| it.contains("type \"secretstores.hashicorp.vault\" is not supported")));
