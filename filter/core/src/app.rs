@@ -165,6 +165,11 @@ impl App {
         Trace::continue_or_start(headers, &self.sampling, self.runtime.host())
     }
 
+    /// The trace of a request that goes to the application.
+    pub fn kept_trace(&self, headers: &Headers) -> Trace {
+        Trace::keep_or_start(headers, &self.sampling, self.runtime.host())
+    }
+
     /// Whether the configuration's test switch makes this path stop the VM.
     pub fn traps_at(&self, path: &str) -> bool {
         path == "/weft-test/trap" && self.config.test.as_ref().is_some_and(|test| test.trap)

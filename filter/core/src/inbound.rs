@@ -51,7 +51,7 @@ impl Callee {
 
     /// A request's headers are here. `certificate` gives the URI in the certificate of the connection's other end.
     pub fn request(&self, headers: &Headers, certificate: impl FnOnce() -> Option<Vec<u8>>) -> RequestStep {
-        let mut edits = request_edits(self.app.config(), headers, &self.app.trace(headers));
+        let mut edits = request_edits(self.app.config(), headers, &self.app.kept_trace(headers));
         let Some(callers) = &self.callers else { return RequestStep::Forward(edits) };
         let identity = callers.identity(headers, certificate);
         let caller = callers.caller(headers, identity.as_deref());

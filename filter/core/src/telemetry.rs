@@ -50,13 +50,20 @@ impl Trace {
     /// Context, 3.2 and 3.3).
     #[inline(never)]
     pub fn continue_or_start(headers: &Headers, sampling: &Sampling, host: &dyn Host) -> Self {
-        let mut all = headers.all("traceparent");
-        let parent = match (all.next(), all.next()) {
-            (Some(only), None) => TraceContext::parse(only),
-            _ => None,
-        };
+        let parent = only_parent(headers);
         let state = if parent.is_some() { joined_state(headers) } else { String::new() };
         Self::below(parent, state, sampling, host)
+    }
+
+    /// The trace of a request that the callee's side passes on. A valid `traceparent` stays as it came: the caller's side
+    /// has made the call's span, and an id that no span has would cut the tree. Without one, as
+    /// [`Trace::continue_or_start`].
+    #[inline(never)]
+    pub fn keep_or_start(headers: &Headers, sampling: &Sampling, host: &dyn Host) -> Self {
+        match only_parent(headers) {
+            Some(parent) => Self { span: Span::Passed(Some(parent)), state: String::new() },
+            None => Self::below(None, String::new(), sampling, host),
+        }
     }
 
     /// The trace of a delivery, below the span that an event's envelope names. Same rules.
@@ -128,6 +135,15 @@ impl Trace {
             Some(context) => Cow::Owned(context.to_string()),
             None => Cow::Borrowed(NO_TRACE),
         }
+    }
+}
+
+/// The context that a request came with, if it came with exactly one.
+fn only_parent(headers: &Headers) -> Option<TraceContext> {
+    let mut all = headers.all("traceparent");
+    match (all.next(), all.next()) {
+        (Some(only), None) => TraceContext::parse(only),
+        _ => None,
     }
 }
 

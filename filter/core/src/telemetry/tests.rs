@@ -56,6 +56,21 @@ fn a_future_version_may_be_longer_and_is_answered_in_ours() {
 }
 
 #[test]
+fn the_callees_side_keeps_a_valid_context_and_starts_a_missing_one() {
+    let kept = |headers: Headers| {
+        let trace = Trace::keep_or_start(&headers, &Sampling::All, &*FakeHost::new());
+        let mut edits = Default::default();
+        trace.edit(&headers, &mut edits);
+        edits
+    };
+    assert_eq!(kept(Headers::new().with("traceparent", PARENT).with("tracestate", "a=1")), Default::default());
+    let started = kept(Headers::new().with("tracestate", "a=1"));
+    assert_eq!((started.add.len(), started.remove), (1, vec!["tracestate"]));
+    let replaced = kept(Headers::new().with("traceparent", "00-xyz"));
+    assert_eq!((replaced.set.len(), replaced.add.len()), (1, 0));
+}
+
+#[test]
 fn an_incoming_trace_is_continued_by_a_span_of_ours() {
     let trace =
         trace(Headers::new().with("traceparent", PARENT).with("tracestate", "a=1").with("tracestate", "b=2"), "1");

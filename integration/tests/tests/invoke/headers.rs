@@ -113,10 +113,13 @@ fn a_callee_always_gets_a_trace_context_and_keeps_the_callers_trace() {
         let parent = fresh.value("traceparent").expect("a trace is started");
         assert!(parent.len() == 55 && parent.starts_with("00-") && !parent.contains(&"0".repeat(32)), "{parent}");
         let lines = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\ntracestate: a=b\r\n";
-        let (carried, _) = call(mesh, lines, Reply::status(200));
+        let (carried, answer) = call(mesh, lines, Reply::status(200));
         let parent = carried.value("traceparent").expect("the trace is carried");
         assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && parent.ends_with("-01"), "{parent}");
         assert_eq!(carried.value("tracestate").as_deref(), Some("a=b"));
+        // One span of ours for the whole call, with an id of its own.
+        assert_eq!(answer.header("traceparent").as_ref(), Some(&parent));
+        assert!(!parent.contains("00f067aa0ba902b7"), "{parent}");
     });
 }
 
