@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// How many keys are read at once, at most and if the request does not say.
 const AT_ONCE: usize = 100;
 
+/// Keys of one request. A short one takes a few bytes of the body and two hundred here.
+const MAX_KEYS: usize = 100_000;
+
 /// Bytes of all values of one answer.
 const MAX_VALUES: usize = 32 * 1024 * 1024;
 
@@ -62,20 +65,29 @@ struct Course {
 #[inline(never)]
 fn read(site: &Site, request: &Request) -> Result<Asked, DaprError> {
     let text = json::text(&request.body);
-    let (keys, at_once) = members(&text).map_err(|why| error::unreadable(&why.to_string()))?;
-    let keys = keys.into_iter().map(|own| site.full_key(&own).map(|full| Key { own, full }));
-    Ok(Asked { keys: keys.collect::<Result<_, _>>()?, at_once })
+    let unreadable = |why: JsonError| error::unreadable(&why.to_string());
+    let (values, at_once) = members(&text).map_err(unreadable)?;
+    if values.len() > MAX_KEYS {
+        return Err(too_many(values.len()));
+    }
+    let mut keys = Vec::with_capacity(values.len());
+    for value in values {
+        let own = own_key(value).map_err(unreadable)?;
+        let full = site.full_key(&own)?;
+        keys.push(Key { own, full });
+    }
+    Ok(Asked { keys, at_once })
 }
 
-fn members(text: &str) -> Result<(Vec<String>, usize), JsonError> {
+fn members(text: &str) -> Result<(Vec<RawValue<'_>>, usize), JsonError> {
     let fields = RawObject::parse(text)?;
     // Stores that are served here take none; its form is judged as daprd does.
     fields.string_map("metadata")?;
-    let mut keys = Vec::new();
-    for key in fields.array("keys")? {
-        keys.push(if key.is_null() { String::new() } else { json::string(key, "every key")?.into_owned() });
-    }
-    Ok((keys, fields.given("parallelism").map_or(Ok(AT_ONCE), parallelism)?))
+    Ok((fields.array("keys")?, fields.given("parallelism").map_or(Ok(AT_ONCE), parallelism)?))
+}
+
+fn own_key(key: RawValue<'_>) -> Result<String, JsonError> {
+    if key.is_null() { Ok(String::new()) } else { Ok(json::string(key, "every key")?.into_owned()) }
 }
 
 /// A whole number; 0 and less leaves it to us.
@@ -118,6 +130,11 @@ impl Course {
         self.room.set(left.unwrap_or(0));
         left.map(|_| ())
     }
+}
+
+#[inline(never)]
+fn too_many(count: usize) -> DaprError {
+    error::bulk_get_failed(format!("{count} keys are more than {MAX_KEYS}; ask for fewer keys at once"))
 }
 
 #[inline(never)]

@@ -80,6 +80,16 @@ fn more_values_than_an_answer_may_hold_are_refused_as_a_whole() {
 }
 
 #[test]
+fn more_keys_than_one_request_may_have_are_refused_before_any_is_read() {
+    let fixture = Fixture::new();
+    let body = |count: usize| format!(r#"{{"keys":[{}"k"]}}"#, r#""k","#.repeat(count - 1));
+    let message = "100001 keys are more than 100000; ask for fewer keys at once";
+    expect_error(&fixture.call(BULK, &body(100_001)), 500, "ERR_STATE_BULK_GET", message);
+    assert!(fixture.store.read.borrow().is_empty());
+    assert_eq!(fixture.call(BULK, &body(100_000)).status, 200);
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let fixture = Fixture::new();
     for (body, names) in [
