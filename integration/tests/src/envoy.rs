@@ -6,7 +6,7 @@ mod log;
 pub use admin::Admin;
 pub use log::{Announced, LogEntry, judge, parse};
 
-use crate::process::{signal, try_signal};
+use crate::process::try_signal;
 use crate::{env, wait};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -119,16 +119,6 @@ impl EnvoyProcess {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner).id()
-    }
-
-    /// Stops all its threads, until [`EnvoyProcess::thaw`]: what happens meanwhile meets it all at once.
-    pub fn freeze(&self) {
-        signal("STOP", self.pid());
-    }
-
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        signal("CONT", self.pid());
     }
 
     /// The folder of its bootstrap and log.

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "faults/leaving.rs"]
-mod leaving;
 #[path = "faults/linear.rs"]
 mod linear;
 #[path = "faults/malformed.rs"]
