@@ -4,7 +4,7 @@ use super::{Head, head, is_for};
 use crate::problem::Place;
 use crate::yaml::Fields;
 use weft_core::cel::Condition;
-use weft_core::config::{self, Routes, Rule};
+use weft_core::config::{self, BulkSubscribe, Routes, Rule};
 
 /// A declarative subscription as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,17 +68,20 @@ pub(super) fn read(mut fields: Fields<'_>, version: Version) -> Option<Subscript
     }
     let dead_letter_topic = dead.map(|topic| topic.value);
     let metadata = spec.pairs("metadata").into_iter().map(|(name, text)| (name, text.value)).collect();
-    if let Some(mut bulk) = spec.fields("bulkSubscribe") {
-        bulk.refuse("enabled", Some("false"), "events come one by one; remove it");
-        bulk.node("maxMessagesCount");
-        bulk.node("maxAwaitDurationMs");
-        bulk.finish();
-    }
+    let bulk_subscribe = spec.fields("bulkSubscribe").map(bulk);
     spec.finish();
     let (broker, topic, routes) = (broker?, topic?.value, routes?);
     let (pubsubname, broker) = (broker.value, broker.place);
-    let spec = config::Subscription { pubsubname, topic, routes, dead_letter_topic, metadata };
+    let spec = config::Subscription { pubsubname, topic, routes, dead_letter_topic, metadata, bulk_subscribe };
     Some(Subscription { name, spec, place, broker, namespace, scopes })
+}
+
+fn bulk(mut fields: Fields<'_>) -> BulkSubscribe {
+    let enabled = fields.flag("enabled");
+    let max_messages_count = fields.parsed("maxMessagesCount", "a whole number");
+    let max_await_duration_ms = fields.parsed("maxAwaitDurationMs", "a whole number of milliseconds");
+    fields.finish();
+    BulkSubscribe { enabled, max_messages_count, max_await_duration_ms }
 }
 
 fn routes(mut fields: Fields<'_>) -> Routes {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::problem::Problem;
 use std::fs;
+use weft_core::config::BulkSubscribe;
 
 /// Reads resources with an environment of one variable.
 pub(super) fn read(text: &str) -> (Resources, Vec<String>) {
@@ -115,7 +116,7 @@ spec:
   pubsubname: p
   topic: t
   routes: {rules: [{match: '', path: /a}], default: /b}
-  bulkSubscribe: {enabled: false}
+  bulkSubscribe: {enabled: true, maxMessagesCount: 7, maxAwaitDurationMs: 40}
 scopes: [a]\n"
             .to_owned(),
         "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\nspec: {tracing: {samplingRate: 0.50}}\n".to_owned(),
@@ -128,6 +129,8 @@ scopes: [a]\n"
     assert_eq!(one.spec.dead_letter_topic.as_deref(), Some("dead"));
     assert_eq!(one.spec.metadata["rawPayload"], "true");
     assert_eq!(two.spec.routes.rules[0].path, "/a");
+    let bulk = BulkSubscribe { enabled: true, max_messages_count: Some(7), max_await_duration_ms: Some(40) };
+    assert_eq!((&one.spec.bulk_subscribe, &two.spec.bulk_subscribe), (&None, &Some(bulk)));
     assert!(two.is_for("a", "default") && !two.is_for("b", "default") && one.is_for("b", "default"));
     assert_eq!(resources.configurations[0].tracing.sampling_rate, "0.50");
 }
@@ -175,7 +178,7 @@ spec:
   routes:
     rules:
     - {match: event.type == now(), path: /x}
-  bulkSubscribe: {enabled: true}
+  bulkSubscribe: {enabled: maybe}
 ";
     let wanted = [
         "r.yaml:3: Component: metadata.colour is not known; there may be name, namespace, labels, annotations, \
@@ -194,7 +197,7 @@ spec:
         "r.yaml:29: Subscription \"sub\": spec.topic is empty",
         "r.yaml:32: Subscription \"sub\": spec.routes.rules[0].match cannot be used: the function `now` is not supported \
          (there are has, size, startsWith, endsWith, contains, matches, exists, all) at character 15",
-        "r.yaml:33: Subscription \"sub\": spec.bulkSubscribe.enabled is not supported: events come one by one; remove it",
+        "r.yaml:33: Subscription \"sub\": spec.bulkSubscribe.enabled is \"maybe\", which is not true or false",
     ];
     assert_eq!(faults(text), wanted);
 }

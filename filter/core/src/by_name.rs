@@ -67,6 +67,14 @@ impl<V> ByName<V> {
         }
     }
 
+    /// Takes out the thing of that name if it is the one that is meant.
+    #[cfg(feature = "blocks")]
+    pub fn remove_if(&mut self, name: &str, is_meant: impl FnOnce(&V) -> bool) -> Option<V> {
+        let at = self.find(name).ok()?;
+        let (_, value) = self.0.get(at)?;
+        is_meant(value).then(|| self.0.remove(at).1)
+    }
+
     /// Everything, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
@@ -118,5 +126,15 @@ mod tests {
         assert_eq!(things.get_or_insert_with("c", || 4), &mut 4);
         assert_eq!(things.get_or_insert_with("c", || 5), &mut 4);
         assert_eq!(things.iter().collect::<Vec<_>>(), [("a", &2), ("b", &3), ("c", &4)]);
+    }
+
+    #[test]
+    #[cfg(feature = "blocks")]
+    fn only_what_is_meant_is_taken_out() {
+        let mut things: ByName<i32> = [("a".to_owned(), 1)].into_iter().collect();
+        assert_eq!(things.remove_if("b", |_| true), None);
+        assert_eq!(things.remove_if("a", |value| *value == 2), None);
+        assert_eq!(things.remove_if("a", |value| *value == 1), Some(1));
+        assert!(things.is_empty());
     }
 }

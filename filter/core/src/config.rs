@@ -204,6 +204,23 @@ pub struct Subscription {
     /// Dapr metadata of the subscription, such as `rawPayload`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// Whether events come many at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulk_subscribe: Option<BulkSubscribe>,
+}
+
+/// How many events of a subscription come at a time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BulkSubscribe {
+    /// Whether they come many at a time at all.
+    pub enabled: bool,
+    /// The most events of one call; 100 if absent or 0, and never more than the broker gives out at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_messages_count: Option<u32>,
+    /// How long the first one waits for others, in milliseconds; 1000 if absent or 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_await_duration_ms: Option<u32>,
 }
 
 /// Paths in the application that take a subscription's events.

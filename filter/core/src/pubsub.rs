@@ -95,6 +95,9 @@ pub trait Broker {
     /// How many events are with the application now.
     fn in_flight(&self) -> usize;
 
+    /// How many events of one topic are given to the application at once.
+    fn window(&self) -> usize;
+
     /// Opens what is needed to serve, before the first request. Called from a root callback of a worker.
     fn start(&self) {}
 }

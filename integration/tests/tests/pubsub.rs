@@ -24,6 +24,8 @@ mod apps;
 mod bounds;
 #[path = "pubsub/bulk.rs"]
 mod bulk;
+#[path = "pubsub/bulk_subscribe.rs"]
+mod bulk_subscribe;
 #[path = "pubsub/crashes.rs"]
 mod crashes;
 #[path = "pubsub/dead_letters.rs"]
@@ -85,7 +87,10 @@ fn simple_subscriptions() -> Value {
     let all = BROKERS.iter().flat_map(|bus| topics().map(move |topic| (bus, topic)));
     let list = all.map(|(bus, topic)| json!({"pubsubname": bus, "topic": topic, "route": format!("/{bus}/{topic}")}));
     let spellings = BROKERS.iter().flat_map(|bus| vectors::spellings(bus));
-    Value::Array(list.chain(spellings).collect())
+    let graves = BROKERS
+        .iter()
+        .map(|bus| json!({"pubsubname": bus, "topic": "bulk-graves", "route": format!("/{bus}/bulk-graves")}));
+    Value::Array(list.chain(spellings).chain(graves).chain(bulk_subscribe::named()).collect())
 }
 
 /// Runs a test on each broker, with one worker and with four.

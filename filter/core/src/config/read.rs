@@ -2,9 +2,10 @@
 //! and is taken as absent here.
 
 use super::{
-    AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, Callers, Component, DEFAULT_COMPONENT_VERSION,
-    DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, Identity, Invoke, Limits, LinkConfig,
-    LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription, Target, TestSwitches, Tracing, VERSION,
+    AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, Callers, Component,
+    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, Identity,
+    Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription, Target,
+    TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -91,6 +92,17 @@ fn subscription(object: &RawObject<'_>) -> Subscription {
         routes: Routes { rules: list(&routes, "rules", rule), default: maybe(&routes, "default") },
         dead_letter_topic: maybe(object, "deadLetterTopic"),
         metadata: texts(object, "metadata"),
+        bulk_subscribe: child(object, "bulkSubscribe").map(|it| bulk(&it)),
+    }
+}
+
+#[inline(never)]
+fn bulk(object: &RawObject<'_>) -> BulkSubscribe {
+    let number = |name: &str| object.get(name).and_then(|value| value.get().parse().ok());
+    BulkSubscribe {
+        enabled: object.boolean("enabled").ok().flatten().unwrap_or(false),
+        max_messages_count: number("maxMessagesCount"),
+        max_await_duration_ms: number("maxAwaitDurationMs"),
     }
 }
 

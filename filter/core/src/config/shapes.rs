@@ -106,6 +106,25 @@ const SUBSCRIPTION: Shape = Shape {
         Member::needed("routes", Object(&ROUTES), "Where events go in the application."),
         Member::optional("deadLetterTopic", Text, "Where an event goes that the application could not take."),
         Member::optional("metadata", Texts, "Dapr metadata of the subscription, such as rawPayload."),
+        Member::optional("bulkSubscribe", Object(&BULK), "Whether events come many at a time."),
+    ],
+};
+
+const BULK: Shape = Shape {
+    members: &[
+        Member::needed("enabled", Flag, "Whether they come many at a time at all."),
+        Member::optional(
+            "maxMessagesCount",
+            Number(0, 1000),
+            "The most events of one call; 0 stands for the default. Never more than the broker gives out at once.",
+        )
+        .or(Absent::Number(100)),
+        Member::optional(
+            "maxAwaitDurationMs",
+            Number(0, 60_000),
+            "How long the first one waits for others, in milliseconds; 0 stands for the default.",
+        )
+        .or(Absent::Number(1000)),
     ],
 };
 

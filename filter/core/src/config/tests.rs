@@ -19,6 +19,7 @@ fn whole() -> Value {
         ],
         "subscriptions": [{
             "pubsubname": "p", "topic": "t", "deadLetterTopic": "d", "metadata": {"rawPayload": "true"},
+            "bulkSubscribe": {"enabled": true, "maxMessagesCount": 7, "maxAwaitDurationMs": 40},
             "routes": {"rules": [{"match": "event.type == 'a'", "path": "/x"}], "default": "/y"},
         }],
         "accessControl": {

@@ -3,6 +3,7 @@
 //! Without a policy nothing is tried twice here: what the application did not take goes to the dead-letter topic, or
 //! back to the broker, which delivers it again. daprd's Redis component would forget it instead.
 
+mod bulk;
 mod metadata;
 
 use super::block::Inner;
@@ -27,11 +28,12 @@ pub(super) struct ToApp {
     pubsub: Rc<str>,
     // The broker keeps this object and the block keeps the broker.
     block: Weak<Inner>,
+    gathering: Rc<bulk::Gathering>,
 }
 
 impl ToApp {
     pub(super) fn new(pubsub: &str, block: &Rc<Inner>) -> Self {
-        Self { pubsub: pubsub.into(), block: Rc::downgrade(block) }
+        Self { pubsub: pubsub.into(), block: Rc::downgrade(block), gathering: Rc::default() }
     }
 }
 
@@ -42,6 +44,7 @@ impl Deliver for ToApp {
             Some((inner, subscription))
         });
         match found {
+            Some((inner, subscription)) if subscription.bulk.is_some() => self.gather(&inner, subscription, message),
             Some((inner, subscription)) => Box::pin(async move { inner.deliver(&subscription, message).await }),
             // Of a subscription that has ended; another replica may still have it.
             None => Box::pin(std::future::ready(Delivered::Again)),
@@ -49,7 +52,16 @@ impl Deliver for ToApp {
     }
 }
 
+impl ToApp {
+    fn gather(&self, inner: &Rc<Inner>, to: Rc<Subscription>, message: Rc<Message>) -> BoxFuture<'static, Delivered> {
+        let bulk = to.bulk.unwrap_or_default();
+        let window = inner.sites.get(&self.pubsub).map_or(1, |site| site.broker.window());
+        self.gathering.join(inner, (to, bulk), window, message)
+    }
+}
+
 /// What became of an event at the application.
+#[derive(Clone)]
 enum Verdict {
     Taken,
     /// The application will not have it now.
@@ -59,6 +71,7 @@ enum Verdict {
 }
 
 /// Why an event is dropped.
+#[derive(Clone)]
 enum Cause {
     /// No rule of the subscription wants it.
     Unrouted,
@@ -93,6 +106,11 @@ impl Inner {
             Ok(answer) => self.judge(answer.await),
             Err(verdict) => verdict,
         };
+        self.conclude(subscription, &message, verdict).await
+    }
+
+    /// Counts and tells what became of an event, and has it kept where the application did not take it.
+    async fn conclude(&self, subscription: &Subscription, message: &Message, verdict: Verdict) -> Delivered {
         let (metric, level, why) = match verdict {
             Verdict::Taken => {
                 self.runtime.host().count(Metric::EventsDelivered, 1);
@@ -107,15 +125,13 @@ impl Inner {
         };
         self.runtime.host().count(metric, 1);
         self.log_event(level, subscription, "an event was not taken", &why);
-        self.untaken(subscription, &message, metric == Metric::EventsDropped).await
+        self.untaken(subscription, message, metric == Metric::EventsDropped).await
     }
 
     /// Begins the call of the application.
     #[inline(never)]
     fn call(&self, subscription: &Subscription, message: &Message) -> Result<crate::runtime::Call, Verdict> {
-        let Some(app) = &self.app else {
-            return Err(Verdict::Refused("the plugin configuration has no `app`".to_owned()));
-        };
+        let app = self.app()?;
         let wrapped;
         let body = if subscription.raw {
             let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
@@ -124,16 +140,27 @@ impl Inner {
         } else {
             &message.data
         };
-        let sight = self.look(subscription, message, body).map_err(|why| Verdict::Dropped(Cause::Fault(why)))?;
-        if sight.is_expired {
-            return Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned())));
-        }
+        let sight = self.sight(subscription, message, body)?;
         let Some(path) = sight.path else { return Err(Verdict::Dropped(Cause::Unrouted)) };
         let aim = Aim { app, subscription, path };
-        self.send(&aim, message, &sight.trace, body).map_err(|why| {
-            self.app_is_lost();
-            Verdict::Refused(why.to_string())
-        })
+        self.send(&aim, message, &sight.trace, body).map_err(|why| self.not_reached(&why))
+    }
+
+    fn app(&self) -> Result<&AppChannel, Verdict> {
+        let app = self.app.as_ref();
+        app.ok_or_else(|| Verdict::Refused("the plugin configuration has no `app`".to_owned()))
+    }
+
+    #[inline(never)]
+    fn not_reached(&self, why: &HostError) -> Verdict {
+        self.app_is_lost();
+        Verdict::Refused(why.to_string())
+    }
+
+    /// What [`Inner::look`] sees of an event that can be delivered still.
+    fn sight<'s>(&self, subscription: &'s Subscription, message: &Message, body: &[u8]) -> Result<Sight<'s>, Verdict> {
+        let sight = self.look(subscription, message, body).map_err(|why| Verdict::Dropped(Cause::Fault(why)))?;
+        if sight.is_expired { Err(Verdict::Dropped(Cause::Meant("it has expired".to_owned()))) } else { Ok(sight) }
     }
 
     #[inline(never)]
@@ -257,7 +284,13 @@ fn judge_body(body: &[u8]) -> Verdict {
     }
     let text = json::text(body);
     let status = RawObject::parse(&text).ok().and_then(|object| object.string("status").ok().flatten());
-    match status.as_deref() {
+    judge_status(status.as_deref())
+}
+
+/// What a status says.
+#[inline(never)]
+fn judge_status(status: Option<&str>) -> Verdict {
+    match status {
         None | Some("" | "SUCCESS") => Verdict::Taken,
         Some("RETRY") => Verdict::Refused("the application asked for a retry".to_owned()),
         Some("DROP") => Verdict::Dropped(Cause::Meant("the application asked to drop it".to_owned())),

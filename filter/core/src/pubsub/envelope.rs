@@ -134,7 +134,8 @@ pub(crate) fn is(media_type: &str, known: &str) -> bool {
     media_type.eq_ignore_ascii_case(known)
 }
 
-fn new_id(host: &dyn Host) -> String {
+/// A random UUID.
+pub(crate) fn new_id(host: &dyn Host) -> String {
     let mut bytes = [0; 16];
     host.fill_random(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()

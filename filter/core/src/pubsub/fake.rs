@@ -53,6 +53,10 @@ impl Broker for FakeBroker {
     fn in_flight(&self) -> usize {
         3
     }
+
+    fn window(&self) -> usize {
+        5
+    }
 }
 
 impl FakeBroker {

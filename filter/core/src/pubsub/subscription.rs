@@ -4,6 +4,7 @@ use super::options::{self, Metadata};
 use crate::cel::{CelError, Condition};
 use crate::config;
 use crate::json::{self, JsonError, Members, RawObject, RawValue, write_array, write_string_map};
+use std::time::Duration;
 
 /// Longest path of a route, in bytes.
 const MAX_PATH: usize = 2048;
@@ -29,7 +30,34 @@ pub(crate) struct Subscription {
     /// Whether stored bytes are wrapped in a new envelope.
     pub(crate) raw: bool,
     pub(crate) dead_letter_topic: Option<String>,
+    /// Whether events come many at a time.
+    pub(crate) bulk: Option<Bulk>,
     pub(crate) origin: Origin,
+}
+
+/// How many events come at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bulk {
+    pub(crate) most: usize,
+    /// How long the first one waits for others.
+    pub(crate) longest: Duration,
+}
+
+impl Default for Bulk {
+    fn default() -> Self {
+        Self { most: 100, longest: Duration::from_secs(1) }
+    }
+}
+
+impl Bulk {
+    /// Zero stands for the default, as in daprd.
+    fn new(most: u32, millis: u32) -> Self {
+        let default = Self::default();
+        Self {
+            most: if most == 0 { default.most } else { most.try_into().unwrap_or(usize::MAX) },
+            longest: if millis == 0 { default.longest } else { Duration::from_millis(millis.into()) },
+        }
+    }
 }
 
 /// Where some of a subscription's events go.
@@ -110,7 +138,7 @@ struct Raw {
     rules: Vec<(String, String)>,
     metadata: Metadata,
     dead_letter_topic: Option<String>,
-    bulk: bool,
+    bulk: Option<Bulk>,
     origin: Origin,
 }
 
@@ -126,7 +154,11 @@ impl Declared {
             rules: rules.chain(default).collect(),
             metadata: declared.metadata.clone(),
             dead_letter_topic: declared.dead_letter_topic.clone(),
-            bulk: false,
+            bulk: declared
+                .bulk_subscribe
+                .as_ref()
+                .filter(|bulk| bulk.enabled)
+                .map(|bulk| Bulk::new(bulk.max_messages_count.unwrap_or(0), bulk.max_await_duration_ms.unwrap_or(0))),
             origin: Origin::Declarative,
         })
     }
@@ -158,19 +190,27 @@ pub(crate) fn read_list(body: &[u8]) -> Result<Vec<Declared>, JsonError> {
 fn read_one(value: RawValue<'_>) -> Result<Declared, JsonError> {
     let fields = RawObject::of(value, "a subscription")?;
     let text = |name: &str| fields.string(name).map(|text| text.unwrap_or_default().into_owned());
-    let bulk = match fields.object("bulkSubscribe")? {
-        Some(bulk) => bulk.boolean("enabled")?.unwrap_or(false),
-        None => false,
-    };
     Ok(Declared::check(Raw {
         pubsub: text("pubsubname")?,
         topic: text("topic")?,
         rules: read_rules(&fields)?,
         metadata: fields.string_map("metadata")?.unwrap_or_default(),
         dead_letter_topic: Some(text("deadLetterTopic")?),
-        bulk,
+        bulk: read_bulk(&fields)?,
         origin: Origin::Programmatic,
     }))
+}
+
+#[inline(never)]
+fn read_bulk(fields: &RawObject<'_>) -> Result<Option<Bulk>, JsonError> {
+    let Some(bulk) = fields.object("bulkSubscribe")? else { return Ok(None) };
+    let number = |name: &str| match bulk.given(name).map(|value| value.get().parse::<i64>()) {
+        None => Ok(0),
+        Some(Ok(number)) => Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX)),
+        Some(Err(_)) => Err(JsonError::expected(name, "a whole number")),
+    };
+    let (most, millis) = (number("maxMessagesCount")?, number("maxAwaitDurationMs")?);
+    Ok(bulk.boolean("enabled")?.unwrap_or(false).then(|| Bulk::new(most, millis)))
 }
 
 /// The rules in order, then `routes.default`, or `route` if there is no default.
@@ -199,17 +239,17 @@ fn check(raw: Raw) -> Result<Subscription, String> {
     if raw.pubsub.is_empty() || raw.topic.is_empty() {
         return Err("it needs a pubsubname and a topic".to_owned());
     }
-    if raw.bulk {
-        return Err(
-            "bulkSubscribe.enabled is not supported by this release; remove it to get events one by one".to_owned()
-        );
-    }
     if raw.rules.is_empty() {
         return Err("it has no route".to_owned());
     }
+    let is_raw = options::raw_payload(&raw.metadata)?;
+    if is_raw && raw.bulk.is_some() && raw.rules.iter().any(|(condition, _)| !condition.trim().is_empty()) {
+        return Err("conditions have nothing to ask of raw events in bulk; use one path for the topic".to_owned());
+    }
     Ok(Subscription {
+        bulk: raw.bulk,
         rules: raw.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?,
-        raw: options::raw_payload(&raw.metadata)?,
+        raw: is_raw,
         dead_letter_topic: raw.dead_letter_topic.filter(|topic| !topic.is_empty()),
         pubsub: raw.pubsub,
         topic: raw.topic,

@@ -19,6 +19,7 @@ pub fn declared() -> Value {
             .map(|(topic, path)| one(topic, path))
             .to_vec();
         list.push(ruled);
+        list.push(super::bulk_subscribe::declared(bus));
         list
     };
     BROKERS.iter().flat_map(|bus| of(bus)).collect()
@@ -48,7 +49,6 @@ fn named_at(bus: &str) -> Vec<Value> {
             {"match": "has(event.subject)", "path": at("led-rest")},
         ]}, "deadLetterTopic": "misled"},
         {"topic": "misled", "route": at("misled")},
-        {"topic": "in-bulk", "route": "/in-bulk", "bulkSubscribe": {"enabled": true}},
     ]);
     let list = list.as_array_mut().unwrap();
     list.iter_mut().for_each(|one| one["pubsubname"] = json!(bus));
@@ -58,7 +58,7 @@ fn named_at(bus: &str) -> Vec<Value> {
 /// What cannot be subscribed to is an error in the log of every worker.
 pub fn announce_refusals(envoy: &EnvoyProcess, workers: u32) {
     let most = BROKERS.len() * workers as usize;
-    for topic in ["without-route", "conditional", "in-bulk"] {
+    for topic in ["without-route", "conditional"] {
         envoy.expect_log(&format!("no subscription to topic {topic} of pubsub"), 2..=most);
     }
 }
@@ -179,7 +179,7 @@ fn metadata_lists_every_subscription_that_can_be_served() {
             {"match": "", "path": "/declared-rest"}]);
         assert_eq!(of("declared-rules")["rules"], rules);
         assert_eq!(of("wrapped")["metadata"], json!({"rawPayload": "true"}));
-        assert_eq!(["without-route", "conditional", "in-bulk"].map(of), [Value::Null, Value::Null, Value::Null]);
+        assert_eq!(["without-route", "conditional"].map(of), [Value::Null, Value::Null]);
     });
 }
 

@@ -153,6 +153,10 @@ impl Broker for InMemory {
     fn in_flight(&self) -> usize {
         self.pump.in_flight()
     }
+
+    fn window(&self) -> usize {
+        WINDOW
+    }
 }
 
 #[cfg(test)]

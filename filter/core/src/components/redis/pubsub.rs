@@ -79,6 +79,10 @@ impl Broker for RedisBroker {
         self.pump.in_flight()
     }
 
+    fn window(&self) -> usize {
+        self.pump.window
+    }
+
     fn start(&self) {
         self.writer.open();
     }

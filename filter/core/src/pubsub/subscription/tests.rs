@@ -44,6 +44,7 @@ fn every_member_is_read_whatever_the_case_of_its_name() {
         metadata,
         raw: true,
         dead_letter_topic: Some("d".into()),
+        bulk: None,
         origin: Origin::Programmatic,
     };
     assert_eq!(one(entry), Ok(expected));
@@ -70,13 +71,26 @@ fn the_first_rule_that_holds_leads_the_event() {
 }
 
 #[test]
-fn a_condition_that_cannot_be_asked_and_bulk_are_refused_by_name() {
+fn a_condition_that_cannot_be_asked_is_refused_by_name() {
     let rules = json!([{"match": "event.type.map(x, x)", "path": "/x"}]);
     let why = one(json!({"pubsubname": "p", "topic": "t", "routes": {"rules": rules, "default": "/z"}})).unwrap_err();
     assert!(why.contains("match: event.type.map(x, x)") && why.contains("`map` is not supported"), "{why}");
-    let why =
-        one(json!({"pubsubname": "p", "topic": "t", "route": "/x", "bulkSubscribe": {"enabled": true}})).unwrap_err();
-    assert!(why.contains("bulkSubscribe.enabled"), "{why}");
+}
+
+#[test]
+fn bulk_has_daprs_defaults() {
+    let bulk =
+        |bulk: Value| one(json!({"pubsubname": "p", "topic": "t", "route": "/x", "bulkSubscribe": bulk})).unwrap().bulk;
+    let of = |most: usize, millis: u64| Some(Bulk { most, longest: Duration::from_millis(millis) });
+    assert_eq!(bulk(json!({"enabled": true})), of(100, 1000));
+    assert_eq!(bulk(json!({"enabled": true, "maxMessagesCount": 0, "maxAwaitDurationMs": -1})), of(100, 1000));
+    assert_eq!(bulk(json!({"enabled": true, "maxMessagesCount": 7, "maxAwaitDurationMs": 40})), of(7, 40));
+    for off in [json!({"enabled": false, "maxMessagesCount": 7}), json!({"maxMessagesCount": 7}), json!(null)] {
+        assert_eq!(bulk(off), None);
+    }
+    let list =
+        br#"[{"pubsubname":"p","topic":"t","route":"/x","bulkSubscribe":{"enabled":true,"maxMessagesCount":"7"}}]"#;
+    assert_eq!(read_list(list).unwrap_err().to_string(), "maxMessagesCount must be a whole number");
 }
 
 #[test]

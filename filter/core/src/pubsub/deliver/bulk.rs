@@ -1,0 +1,226 @@
+//! Many events of a topic in one call of the application (`dapr-api` 2.11).
+//!
+//! A broker delivers events one by one; here they wait for each other, until there are enough of them or the first has
+//! waited long enough.
+
+use super::{Cause, Verdict};
+use crate::base64;
+use crate::by_name::ByName;
+use crate::host::{CallOutcome, HttpCall};
+use crate::json::{self, Members, RawObject, write_array, write_string_map};
+use crate::pubsub::block::Inner;
+use crate::pubsub::envelope;
+use crate::pubsub::subscription::{Bulk, Subscription};
+use crate::pubsub::{Delivered, Message};
+use crate::runtime::{BoxFuture, Call, Sender, channel};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Bytes of events that are enough for one call, however few events they are.
+const ENOUGH_BYTES: usize = 1024 * 1024;
+
+/// An event that waits for its call and for what becomes of it.
+struct Waiting {
+    message: Rc<Message>,
+    outcome: Sender<Delivered>,
+}
+
+/// Events that go into one call.
+#[derive(Default)]
+struct Batch {
+    /// Which batch of all it is; a timer knows its own by that.
+    turn: u64,
+    bytes: usize,
+    events: Vec<Waiting>,
+}
+
+/// The batches of one broker's topics.
+#[derive(Default)]
+pub(super) struct Gathering {
+    batches: RefCell<ByName<Batch>>,
+    turns: Cell<u64>,
+}
+
+impl Gathering {
+    /// Lets an event wait for others. `window`: how many the broker gives out at once, so that nobody waits for more.
+    #[inline(never)]
+    pub(super) fn join(
+        self: &Rc<Self>,
+        inner: &Rc<Inner>,
+        to: (Rc<Subscription>, Bulk),
+        window: usize,
+        message: Rc<Message>,
+    ) -> BoxFuture<'static, Delivered> {
+        let (subscription, bulk) = to;
+        let (sender, receiver) = channel();
+        let topic = message.topic.clone();
+        let (turn, count, bytes) = self.add(&topic, Waiting { message, outcome: sender });
+        if count >= bulk.most.min(window) || bytes >= ENOUGH_BYTES {
+            self.send(inner, subscription, &topic, turn);
+        } else if count == 1 {
+            let (gathering, runtime, block) = (Rc::clone(self), inner.runtime.clone(), Rc::downgrade(inner));
+            inner.runtime.spawn(Box::pin(async move {
+                runtime.sleep(bulk.longest).await;
+                if let Some(inner) = block.upgrade() {
+                    gathering.send(&inner, subscription, &topic, turn);
+                }
+            }));
+        }
+        // Without an outcome the block has gone.
+        Box::pin(async move { receiver.await.unwrap_or(Delivered::Again) })
+    }
+
+    /// The batch's turn, its events and their bytes.
+    fn add(&self, topic: &str, event: Waiting) -> (u64, usize, usize) {
+        let mut batches = self.batches.borrow_mut();
+        let batch = batches.get_or_insert_with(topic, || {
+            self.turns.set(self.turns.get() + 1);
+            Batch { turn: self.turns.get(), ..Batch::default() }
+        });
+        batch.bytes += event.message.data.len();
+        batch.events.push(event);
+        (batch.turn, batch.events.len(), batch.bytes)
+    }
+
+    /// Sends a topic's batch, if it is still that one.
+    #[inline(never)]
+    fn send(&self, inner: &Rc<Inner>, subscription: Rc<Subscription>, topic: &str, turn: u64) {
+        let batch = self.batches.borrow_mut().remove_if(topic, |batch| batch.turn == turn);
+        if let Some(batch) = batch {
+            inner.send_batch(subscription, batch.events);
+        }
+    }
+}
+
+impl Inner {
+    /// One call for each route that the events take.
+    #[inline(never)]
+    fn send_batch(self: &Rc<Self>, subscription: Rc<Subscription>, events: Vec<Waiting>) {
+        let mut routes: ByName<Vec<Waiting>> = ByName::default();
+        for event in events {
+            match self.bulk_route(&subscription, &event.message) {
+                Ok(path) => routes.get_or_insert_with(path, Vec::new).push(event),
+                Err(verdict) => {
+                    let inner = Rc::clone(self);
+                    let subscription = Rc::clone(&subscription);
+                    self.runtime.spawn(Box::pin(async move {
+                        inner.conclude_each(&subscription, vec![(event, verdict)]).await
+                    }));
+                }
+            }
+        }
+        for (path, events) in routes {
+            let (inner, subscription) = (Rc::clone(self), Rc::clone(&subscription));
+            let flow = async move {
+                let answer = match inner.call_in_bulk(&subscription, &path, &events) {
+                    Ok(call) => call.await,
+                    Err(verdict) => {
+                        let all = events.into_iter().map(|event| (event, verdict.clone())).collect();
+                        return inner.conclude_each(&subscription, all).await;
+                    }
+                };
+                let verdicts = inner.judge_each(answer, events.len());
+                inner.conclude_each(&subscription, events.into_iter().zip(verdicts).collect()).await;
+            };
+            self.runtime.spawn(Box::pin(flow));
+        }
+    }
+
+    async fn conclude_each(&self, subscription: &Subscription, events: Vec<(Waiting, Verdict)>) {
+        for (event, verdict) in events {
+            let delivered = self.conclude(subscription, &event.message, verdict).await;
+            event.outcome.send(delivered);
+        }
+    }
+
+    /// Where an event goes.
+    #[inline(never)]
+    fn bulk_route<'s>(&self, subscription: &'s Subscription, message: &Message) -> Result<&'s str, Verdict> {
+        // A raw subscription in bulk has no conditions.
+        if let (true, Some(path)) = (subscription.raw, subscription.only_path()) {
+            return Ok(path);
+        }
+        let sight = self.sight(subscription, message, &message.data)?;
+        sight.path.ok_or(Verdict::Dropped(Cause::Unrouted))
+    }
+
+    #[inline(never)]
+    fn call_in_bulk(&self, subscription: &Subscription, path: &str, events: &[Waiting]) -> Result<Call, Verdict> {
+        let app = self.app()?;
+        let entries: Vec<_> = events.iter().enumerate().map(|(at, it)| entry(subscription, at, &it.message)).collect();
+        let mut body = Members::default();
+        body.string("id", &envelope::new_id(self.runtime.host()));
+        body.string("type", "com.dapr.event.sent.bulk");
+        body.string("topic", &subscription.topic);
+        body.string("pubsubname", &subscription.pubsub);
+        body.raw("metadata", &write_string_map(&subscription.metadata));
+        body.raw("entries", &write_array(&entries));
+        let headers = vec![
+            (":method", "POST"),
+            (":path", path),
+            (":authority", &app.authority),
+            ("content-type", "application/json"),
+            ("pubsubname", &subscription.pubsub),
+        ];
+        let call =
+            HttpCall { cluster: &app.cluster, headers, body: &body.end(), timeout: crate::pubsub::DELIVERY_TIMEOUT };
+        self.runtime.call(call).map_err(|why| self.not_reached(&why))
+    }
+
+    /// What became of each event.
+    #[inline(never)]
+    fn judge_each(&self, outcome: CallOutcome, count: usize) -> Vec<Verdict> {
+        let CallOutcome::Answered { status: 200..=299, body } = outcome else {
+            return vec![self.judge(outcome); count];
+        };
+        let Some(statuses) = statuses(&body) else {
+            let why = "the application answered a bulk delivery without a list of statuses";
+            return vec![Verdict::Refused(why.to_owned()); count];
+        };
+        let verdict = |at: usize| match statuses.get(&at.to_string()).map(String::as_str) {
+            None | Some("") => Verdict::Refused("the application said nothing of it".to_owned()),
+            some => super::judge_status(some),
+        };
+        (0..count).map(verdict).collect()
+    }
+}
+
+/// The statuses of an answer by entry; the last of two for one entry counts.
+#[inline(never)]
+fn statuses(body: &[u8]) -> Option<ByName<String>> {
+    let text = json::text(body);
+    let object = RawObject::parse(&text).ok()?;
+    object.given("statuses")?;
+    let mut all = ByName::default();
+    for one in object.array("statuses").ok()? {
+        let one = RawObject::of(one, "").ok()?;
+        let text = |name: &str| one.string(name).ok().flatten().unwrap_or_default().into_owned();
+        all.insert(text("entryId"), text("status"));
+    }
+    Some(all)
+}
+
+/// One element of `entries`. Its number is its id.
+#[inline(never)]
+fn entry(subscription: &Subscription, at: usize, message: &Message) -> Vec<u8> {
+    let mut entry = Members::default();
+    entry.string("entryId", &at.to_string());
+    let content_type = if subscription.raw {
+        let event = entry.name("event");
+        event.push(b'"');
+        base64::encode(event, &message.data);
+        event.push(b'"');
+        "application/octet-stream"
+    } else {
+        let text = json::text(&message.data);
+        // It was found to be an object; what follows it in the broker is left out, or the body would be no JSON.
+        entry.raw("event", json::value(&text).map_or("null", json::RawValue::get).as_bytes());
+        "application/cloudevents+json"
+    };
+    entry.raw("metadata", &write_string_map(&message.metadata));
+    entry.string("contentType", content_type);
+    entry.end()
+}
+
+#[cfg(test)]
+mod tests;
