@@ -3,7 +3,7 @@
 mod refused;
 
 use super::prepare;
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use weft::bootstrap::Protocol;
@@ -87,9 +87,10 @@ pub struct RenderOptions {
 
 /// Flags about applications.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["app_id", "run_file"])))]
 pub struct AppOptions {
     /// Name by which others call the application.
-    #[arg(short = 'a', long, value_name = "ID", required_unless_present = "run_file")]
+    #[arg(short = 'a', long, value_name = "ID")]
     pub app_id: Option<String>,
     /// Port on 127.0.0.1 where the application listens; without it the application cannot be called.
     #[arg(short = 'p', long, value_name = "PORT", value_parser = port())]
@@ -218,6 +219,15 @@ mod tests {
         assert!(render.contains("[default: 3500, or the next one]"), "{render}");
         assert!(render.contains("[default: 50001, or the next one]"), "{render}");
         assert!(render.contains("start it with that number as --concurrency"), "{render}");
+    }
+
+    #[test]
+    fn one_application_or_a_run_file_is_asked_for() {
+        let why = |given: &[&str]| command().try_get_matches_from(given).unwrap_err().to_string();
+        let neither = why(&["weft", "run"]);
+        assert!(neither.contains("<--app-id <ID>|--run-file <PATH>>"), "{neither}");
+        let both = why(&["weft", "run", "--app-id", "a", "-f", "run.yaml"]);
+        assert!(both.contains("cannot be used with"), "{both}");
     }
 
     #[test]
