@@ -192,10 +192,14 @@ impl App {
         if asked.is_some_and(|id| id != self.config.app_id) {
             return metadata::wrong_app_id();
         }
+        let mut waits_for = Vec::new();
         if self.config.app.is_some() && !self.blocks.app_seen(&self.runtime) {
-            return metadata::not_ready();
+            waits_for.push("app".to_owned());
         }
-        Reply::no_content()
+        for it in &self.config.components {
+            waits_for.extend(self.blocks.trouble(&it.name, &it.kind).map(|why| [&it.name, ": ", &why].concat()));
+        }
+        if waits_for.is_empty() { Reply::no_content() } else { metadata::not_ready(&waits_for) }
     }
 
     /// Dapr's error for a body above the limit.

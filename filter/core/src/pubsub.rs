@@ -100,4 +100,9 @@ pub trait Broker {
 
     /// Opens what is needed to serve, before the first request. Called from a root callback of a worker.
     fn start(&self) {}
+
+    /// Why it does not serve; `None` once its backend was reached, or where it has none.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }

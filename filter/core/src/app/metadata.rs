@@ -64,6 +64,7 @@ pub(super) fn wrong_app_id() -> Reply {
 }
 
 #[inline(never)]
-pub(super) fn not_ready() -> Reply {
-    DaprError::new(500, "ERR_HEALTH_NOT_READY", "dapr is not ready: [app]".to_owned()).reply()
+pub(super) fn not_ready(waits_for: &[String]) -> Reply {
+    let message = ["dapr is not ready: [", &waits_for.join(", "), "]"].concat();
+    DaprError::new(500, "ERR_HEALTH_NOT_READY", message).reply()
 }

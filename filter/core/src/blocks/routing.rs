@@ -69,6 +69,11 @@ impl Blocks {
     }
 
     /// None.
+    pub fn trouble(&self, _name: &str, _kind: &str) -> Option<String> {
+        None
+    }
+
+    /// None.
     pub fn subscriptions(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }

@@ -108,6 +108,11 @@ impl Blocks {
         self.pubsub.as_ref().map_or(0, PubSub::in_flight)
     }
 
+    /// Why a component does not serve yet.
+    pub fn trouble(&self, name: &str, kind: &str) -> Option<String> {
+        if kind.starts_with("pubsub.") { self.brokers.get(name)?.trouble() } else { self.stores.get(name)?.trouble() }
+    }
+
     /// Whether the application has ever answered.
     pub fn app_seen(&self, _runtime: &Runtime) -> bool {
         self.pubsub.as_ref().is_some_and(PubSub::app_seen)

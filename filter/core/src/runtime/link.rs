@@ -6,6 +6,7 @@
 mod connection;
 mod queue;
 mod received;
+mod state;
 
 use super::Runtime;
 use crate::host::TcpTarget;
@@ -71,6 +72,9 @@ pub struct LinkSettings {
     pub reply_timeout: Duration,
     /// Collect commands while a reply is outstanding. Not for commands that block.
     pub batch: bool,
+    /// Try at once to connect for a command, and give it back if that fails, when there has been no connection for
+    /// `unsent_timeout`. Not for whoever would only ask again.
+    pub fails_at_once: bool,
 }
 
 impl Default for LinkSettings {
@@ -81,6 +85,7 @@ impl Default for LinkSettings {
             unsent_timeout: Duration::from_secs(2),
             reply_timeout: Duration::from_secs(5),
             batch: true,
+            fails_at_once: false,
         }
     }
 }
@@ -134,6 +139,11 @@ impl<C: Codec> Link<C> {
     /// Whether the backend has accepted us.
     pub fn is_up(&self) -> bool {
         self.0.is_up()
+    }
+
+    /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
+    pub fn never_up(&self) -> Option<String> {
+        self.0.never_up()
     }
 
     /// Sends one command. The future gives its reply.

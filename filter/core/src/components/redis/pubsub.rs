@@ -86,6 +86,10 @@ impl Broker for RedisBroker {
     fn start(&self) {
         self.writer.open();
     }
+
+    fn trouble(&self) -> Option<String> {
+        self.writer.never_up()
+    }
 }
 
 impl Drop for RedisBroker {

@@ -31,7 +31,8 @@ use std::rc::Rc;
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let settings = settings::state(component)?;
     let target = super::target(site)?;
-    let link = || super::link(site, target.clone(), &settings.login, LinkSettings::default());
+    let patience = LinkSettings { fails_at_once: true, ..LinkSettings::default() };
+    let link = || super::link(site, target.clone(), &settings.login, patience.clone());
     Ok(Rc::new(RedisStore { link: link(), strong: link(), ttl: settings.ttl }))
 }
 
@@ -71,6 +72,10 @@ impl StateStore for RedisStore {
 
     fn start(&self) {
         self.link.open();
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.link.never_up()
     }
 }
 

@@ -2,36 +2,14 @@
 
 use super::queue::{Command, Matched, Queue};
 use super::received::Received;
+use super::state::State;
 use super::{Codec, Decoded, LinkError, LinkSettings};
-use crate::host::{LogLevel, Metric, TcpId, TcpTarget, Time};
+use crate::host::{LogLevel, Metric, TcpTarget, Time};
 use crate::log_line::Line;
 use crate::runtime::{Runtime, Signal, TcpEvents};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing was asked for yet, or the link was closed.
-    Idle,
-    /// The next attempt is due at that time.
-    Waiting { until: Time },
-    /// The connection has been asked for.
-    Opening { tcp: TcpId, since: Time },
-    /// That many replies to the greeting are still to come.
-    Greeting { tcp: TcpId, left: usize, since: Time },
-    /// In service.
-    Up { tcp: TcpId },
-}
-
-impl State {
-    fn tcp(self) -> Option<TcpId> {
-        match self {
-            Self::Idle | Self::Waiting { .. } => None,
-            Self::Opening { tcp, .. } | Self::Greeting { tcp, .. } | Self::Up { tcp } => Some(tcp),
-        }
-    }
-}
 
 /// How long a connection and its greeting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,6 +24,10 @@ struct Inner<C: Codec> {
     received: Received,
     backoff: Duration,
     last_error: String,
+    /// Whether the backend has ever accepted us.
+    reached: bool,
+    /// Since when there is no connection, although one was tried.
+    down_since: Option<Time>,
     /// What the log was told of failed attempts since the connection was up, and when.
     told: Option<(&'static str, Time)>,
     keeper: bool,
@@ -83,6 +65,8 @@ impl<C: Codec> Connection<C> {
             received: Received::default(),
             backoff: FIRST_BACKOFF,
             last_error: "not connected yet".to_owned(),
+            reached: false,
+            down_since: None,
             told: None,
             keeper: false,
         };
@@ -92,6 +76,19 @@ impl<C: Codec> Connection<C> {
     /// Whether the backend has accepted us.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.inner.borrow().state, State::Up { .. })
+    }
+
+    /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
+    #[inline(never)]
+    pub(super) fn never_up(&self) -> Option<String> {
+        let tried = matches!(*self.inner.borrow(), Inner { reached: false, down_since: Some(_), .. });
+        tried.then(|| self.why_unsent())
+    }
+
+    /// Whether there was no connection for so long that a failed attempt gives back all that waits.
+    fn is_given_up(&self) -> bool {
+        let since = self.inner.borrow().down_since.filter(|_| self.settings.fails_at_once);
+        since.is_some_and(|since| self.runtime.now() >= since + self.settings.unsent_timeout)
     }
 
     pub(super) fn now(&self) -> Time {
@@ -119,9 +116,22 @@ impl<C: Codec> Connection<C> {
         drop(inner);
         if !self.is_up() {
             self.start_keeper();
+            self.hurry();
         } else if flush_now {
             self.flush();
         }
+    }
+
+    /// Lets the next attempt be soon, since the command that waits will be given back if it fails.
+    #[inline(never)]
+    fn hurry(&self) {
+        if !self.is_given_up() {
+            return;
+        }
+        if let State::Waiting { until, soonest } = &mut self.inner.borrow_mut().state {
+            *until = (*until).min(*soonest);
+        }
+        self.changed.raise();
     }
 
     /// Opens the connection, unless somebody sees to it already.
@@ -139,7 +149,7 @@ impl<C: Codec> Connection<C> {
         let state = self.inner.borrow().state;
         match state {
             State::Idle => self.clone().connect(),
-            State::Waiting { until } if until <= now => self.clone().connect(),
+            State::Waiting { until, .. } if until <= now => self.clone().connect(),
             State::Opening { since, .. } | State::Greeting { since, .. } if now >= since + CONNECT_TIMEOUT => {
                 self.lost("no connection in time");
             }
@@ -149,7 +159,12 @@ impl<C: Codec> Connection<C> {
             }
             _ => {}
         }
-        let late = self.inner.borrow_mut().queue.take_unsent_before(unsent_limit);
+        self.fail_unsent_before(unsent_limit);
+    }
+
+    /// Gives back what has waited since then or longer.
+    fn fail_unsent_before(&self, limit: Time) {
+        let late = self.inner.borrow_mut().queue.take_unsent_before(limit);
         if !late.is_empty() {
             let reason = self.why_unsent();
             late.into_iter().for_each(|command| command.fail(LinkError::NotSent { reason: reason.clone() }));
@@ -169,7 +184,7 @@ impl<C: Codec> Connection<C> {
         let now = self.runtime.now();
         let inner = self.inner.borrow();
         let mut wait = Duration::from_secs(1);
-        if let State::Waiting { until } = inner.state {
+        if let State::Waiting { until, .. } = inner.state {
             wait = wait.min(until.saturating_sub(now));
         }
         if let Some(since) = inner.queue.oldest_unsent() {
@@ -232,11 +247,14 @@ impl<C: Codec> Connection<C> {
         let mut inner = self.inner.borrow_mut();
         let old = inner.state;
         let jitter = self.jitter(inner.backoff);
-        inner.state = State::Waiting { until: self.runtime.now() + jitter.max(not_before) };
+        let now = self.runtime.now();
+        inner.state =
+            State::Waiting { until: now + jitter.max(not_before), soonest: now + not_before.max(FIRST_BACKOFF) };
         inner.backoff = (inner.backoff * 2).min(LONGEST_BACKOFF);
         reason.clone_into(&mut inner.last_error);
+        inner.down_since = inner.down_since.or(Some(now));
         inner.received = Received::default();
-        let orphans = inner.queue.connection_lost(self.runtime.now());
+        let orphans = inner.queue.connection_lost(now);
         drop(inner);
         self.changed.raise();
         if let Some(tcp) = old.tcp() {
@@ -246,6 +264,9 @@ impl<C: Codec> Connection<C> {
         let unknown =
             LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
         orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
+        if self.is_given_up() {
+            self.fail_unsent_before(now);
+        }
     }
 
     fn say(&self, level: LogLevel, what: &str, why: &str) {
@@ -279,6 +300,8 @@ impl<C: Codec> Connection<C> {
         if matches!(self.inner.borrow().state, State::Up { .. }) {
             let mut inner = self.inner.borrow_mut();
             inner.backoff = FIRST_BACKOFF;
+            inner.reached = true;
+            inner.down_since = None;
             inner.told = None;
             drop(inner);
             self.say(LogLevel::Info, "connected", "");

@@ -1,7 +1,8 @@
+mod outage;
+
 use super::*;
 use crate::fake::FakeHost;
-use crate::host::HostError;
-use crate::host::{LogLevel, Metric, TcpId};
+use crate::host::{HostError, LogLevel, Metric, TcpId};
 use crate::runtime::Scope;
 use std::cell::RefCell as Cell;
 
