@@ -9,11 +9,11 @@ use crate::api::{Route, path, route};
 use crate::app::{App, Request};
 use crate::config::ApiProtocol;
 use crate::gate::BadToken;
-use crate::grpc::{Refusal, is_grpc};
+use crate::grpc::{self, Refusal, is_grpc};
 use crate::http::{Headers, Reply};
 use crate::invoke::{self, Edits, Forward};
 use crate::runtime::StreamId;
-use crate::telemetry::Trace;
+use crate::telemetry::{Told, Trace, baggage};
 use std::rc::Rc;
 
 /// What the shell does after a request callback.
@@ -41,7 +41,7 @@ enum Stage {
     /// A flow is at work; the runtime hands its answer to the shell.
     Running,
     /// An invocation is under way.
-    Forwarded { app: String, authority: String, is_direct: bool, traceparent: Option<Vec<u8>> },
+    Forwarded { app: String, authority: String, is_direct: bool, told: Told },
     /// Answered or let go; every later callback is inert.
     Settled,
 }
@@ -107,8 +107,9 @@ impl Exchange {
         let raw_path = headers.text(":path").unwrap_or("/");
         let trace = self.app.trace(headers);
         match invoke::plan(self.app.config(), headers, raw_path, &trace) {
-            Ok(forward) => self.forwarded(forward, &trace),
-            Err(reply) => Step::Reply(trace.answer(reply)),
+            _ if trace.is_on() && !baggage::is_sound(headers) => Step::Reply(malformed_baggage(&trace, headers)),
+            Ok(forward) => self.forwarded(forward, trace.told(headers)),
+            Err(reply) => Step::Reply(reply.with_all(trace.told(headers))),
         }
     }
 
@@ -119,15 +120,15 @@ impl Exchange {
         }
         let trace = self.app.trace(headers);
         match invoke::plan_grpc(self.app.config(), headers, &trace) {
-            Ok(forward) => self.forwarded(forward, &trace),
+            _ if trace.is_on() && !baggage::is_sound(headers) => Step::Refuse(grpc::malformed_baggage()),
+            Ok(forward) => self.forwarded(forward, trace.told(headers)),
             Err(refusal) => Step::Refuse(refusal),
         }
     }
 
-    fn forwarded(&mut self, forward: Forward, trace: &Trace) -> Step {
+    fn forwarded(&mut self, forward: Forward, told: Told) -> Step {
         let Forward { app, authority, is_direct, edits } = forward;
-        let traceparent = trace.response_header();
-        self.stage = Stage::Forwarded { app, authority, is_direct, traceparent };
+        self.stage = Stage::Forwarded { app, authority, is_direct, told };
         Step::Forward(edits)
     }
 
@@ -201,6 +202,16 @@ impl Exchange {
         }
         self.stage = Stage::Settled;
     }
+}
+
+/// As daprd: no JSON, and no `baggage` in the answer.
+#[inline(never)]
+fn malformed_baggage(trace: &Trace, headers: &Headers) -> Reply {
+    let mut told = trace.told(headers);
+    told.retain(|(name, _)| *name != "baggage");
+    Reply { status: 400, headers: Headers::new(), body: b"invalid baggage header".to_vec() }
+        .with("content-type", "text/plain; charset=utf-8")
+        .with_all(told)
 }
 
 #[inline(never)]

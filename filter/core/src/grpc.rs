@@ -60,6 +60,11 @@ pub fn target<'a>(headers: &'a Headers, path: &str) -> Result<&'a str, Refusal> 
     }
 }
 
+/// The call's `baggage` is not as it should be.
+pub fn malformed_baggage() -> Refusal {
+    Refusal { status: GrpcStatus::InvalidArgument, message: "invalid baggage header".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,4 +82,13 @@ impl Reply {
         self.headers.push(name, value);
         self
     }
+
+    /// Appends several.
+    #[must_use]
+    pub fn with_all(mut self, fields: Vec<(&str, Vec<u8>)>) -> Self {
+        for (name, value) in fields {
+            self.headers.push(name, value);
+        }
+        self
+    }
 }

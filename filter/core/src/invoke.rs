@@ -12,7 +12,7 @@ use crate::api::path;
 use crate::config::PluginConfig;
 use crate::grpc::{self, GrpcStatus, Refusal};
 use crate::http::{Headers, Reply};
-use crate::telemetry::Trace;
+use crate::telemetry::{Told, Trace};
 
 /// Changes to the headers of a message that goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -158,9 +158,8 @@ fn remove_present(headers: &Headers, hop_by_hop: &'static [&'static str], edits:
 
 /// Edits to the callee's answer on its way back. They are made without a look at the answer: to remove what is not
 /// there costs the proxy less than to read all of it.
-pub fn response_edits(traceparent: Option<Vec<u8>>) -> Edits {
-    let set = traceparent.map(|value| ("traceparent", value));
-    Edits { remove: HOP_BY_HOP_ANSWER.to_vec(), set: set.into_iter().collect(), ..Edits::default() }
+pub fn response_edits(told: Told) -> Edits {
+    Edits { remove: HOP_BY_HOP_ANSWER.to_vec(), set: told, ..Edits::default() }
 }
 
 /// What an answer's field `connection` names besides itself. Only the filter before the application sees that field.

@@ -1,5 +1,6 @@
 //! W3C trace context: which trace a request belongs to, and what is told to the next one.
 
+pub mod baggage;
 mod context;
 mod edits;
 mod sampling;
@@ -17,6 +18,9 @@ const NO_TRACE: &str = "00-00000000000000000000000000000000-0000000000000000-00"
 /// Longest `tracestate`, in bytes, that a delivery passes on; the publisher wrote it, and an application takes only so
 /// much of headers. 512 must be possible (W3C Trace Context, 3.3.1.5).
 const MAX_STATE: usize = 2048;
+
+/// Fields of an answer.
+pub type Told = Vec<(&'static str, Vec<u8>)>;
 
 /// What one request knows of its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +131,27 @@ impl Trace {
             Some(traceparent) => reply.with("traceparent", traceparent),
             None => reply,
         }
+    }
+
+    /// What the answer to a caller tells of its trace: the span, `tracestate` and `baggage`, in that order. `headers` are
+    /// the request's. Nothing, if there is no span of ours.
+    #[inline(never)]
+    pub fn told(&self, headers: &Headers) -> Told {
+        let Some(traceparent) = self.response_header() else { return Told::new() };
+        let mut told = vec![("traceparent", traceparent)];
+        if !self.state.is_empty() {
+            told.push(("tracestate", self.state.clone().into_bytes()));
+        }
+        let baggage: Vec<&[u8]> = headers.all("baggage").filter(|value| !value.is_empty()).collect();
+        if !baggage.is_empty() {
+            told.push(("baggage", baggage.join(&b',')));
+        }
+        told
+    }
+
+    /// Whether `baggage` is looked at.
+    pub fn is_on(&self) -> bool {
+        !matches!(self.span, Span::Passed(_))
     }
 
     /// `traceparent` of a delivery; without a trace, daprd's zeros. `tracestate` goes beside it if there is one.

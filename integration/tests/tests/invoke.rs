@@ -22,6 +22,8 @@ mod paths;
 mod streams;
 #[path = "invoke/target.rs"]
 mod target;
+#[path = "invoke/traces.rs"]
+mod traces;
 
 static MESHES: Meshes = Meshes::new(|workers| {
     let apps = Mesh::builder().workers(workers).app("orders").app("warehouse").dead_app("ghost");

@@ -34,13 +34,10 @@ impl Exchange {
     /// Dapr's error; told apart by the proxy's details, never by status alone.
     pub fn response_head(&mut self, answer: &dyn AnswerHead) -> ResponseStep {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Forwarded { app, authority, is_direct, traceparent } => match made_up(answer, &app, &authority) {
-                Some(error) => ResponseStep::Replace(match traceparent {
-                    Some(value) => error.with("traceparent", value),
-                    None => error,
-                }),
+            Stage::Forwarded { app, authority, is_direct, told } => match made_up(answer, &app, &authority) {
+                Some(error) => ResponseStep::Replace(error.with_all(told)),
                 None => {
-                    let mut edits = invoke::response_edits(traceparent);
+                    let mut edits = invoke::response_edits(told);
                     if is_direct {
                         edits.remove_named = named_by_connection(answer);
                     }
