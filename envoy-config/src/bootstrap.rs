@@ -6,8 +6,10 @@ mod clusters;
 mod filters;
 mod listeners;
 mod names;
+mod outside;
 mod protocol;
 
+pub use outside::{Outside, Range};
 pub use protocol::Protocol;
 
 use serde_json::{Value, json};
@@ -30,6 +32,8 @@ pub struct Proxy {
     pub apps: Vec<App>,
     /// Where applications are that other proxies serve.
     pub elsewhere: Invoke,
+    /// Hosts outside of the mesh that they may call.
+    pub outside: Outside,
     /// Servers that components keep their data in.
     pub backends: Vec<Backend>,
     /// How many threads serve requests. The bootstrap only spaces health checks by it; Envoy takes the number itself
@@ -156,7 +160,11 @@ impl Proxy {
             app_id: app.id.clone(),
             namespace: app.namespace.clone(),
             app: app.port.map(|port| AppChannel { cluster: names::app(&app.id), authority: authority(port) }),
-            invoke: Invoke { apps: self.targets(), template: self.elsewhere.template.clone() },
+            invoke: Invoke {
+                apps: self.targets(),
+                template: self.elsewhere.template.clone(),
+                external: self.outside.external(),
+            },
             link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),
             components: app.components.clone(),
             subscriptions: app.subscriptions.clone(),
@@ -196,6 +204,8 @@ impl Proxy {
             clusters.extend(clusters::of_app(self, app));
         }
         clusters.extend(self.backends.iter().map(clusters::backend));
+        listeners.extend(self.outside.listeners());
+        clusters.extend(self.outside.clusters());
         let mut bootstrap = json!({
             "static_resources": {"listeners": listeners, "clusters": clusters},
             "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],

@@ -27,8 +27,15 @@ fn assembled_for(text: &str, mut apps: Vec<App>) -> Assembled {
         apps.iter_mut().map(|app| assemble(app, &resources, configuration, &mut backends, &problems)).collect();
     let backends = backends.into_inner();
     let (elsewhere, module) = (Invoke::default(), "weft.wasm".into());
-    let proxy =
-        Proxy { module, apps: apps.clone(), elsewhere, backends: backends.clone(), workers: 1, admin: Admin::Off };
+    let proxy = Proxy {
+        module,
+        apps: apps.clone(),
+        elsewhere,
+        outside: Default::default(),
+        backends: backends.clone(),
+        workers: 1,
+        admin: Admin::Off,
+    };
     let command_line = Place { file: Arc::from(Path::new("command line")), line: 0 };
     for (app, places) in apps.iter().zip(&places) {
         judge(&proxy.plugin(app), places, &command_line, &problems);

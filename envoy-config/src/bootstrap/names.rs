@@ -3,6 +3,16 @@
 /// The listener that turns streams into TCP connections, and the cluster that leads to it.
 pub(super) const LINK: &str = "weft_link";
 
+/// The listener through which `http` hosts outside of the mesh are called, and the cluster that leads to it.
+pub(super) const OUTSIDE: &str = "weft_outside";
+/// The same for `https` hosts.
+pub(super) const OUTSIDE_TLS: &str = "weft_outside_tls";
+
+/// The cluster of the hosts that are called through one of the two.
+pub(super) fn hosts(outside: &str) -> String {
+    format!("{outside}_hosts")
+}
+
 /// The cluster of an application itself.
 pub(super) fn app(id: &str) -> String {
     format!("weft_app_{id}")

@@ -11,6 +11,7 @@ fn proxy(apps: Vec<App>) -> Proxy {
         module: "weft.wasm".into(),
         apps,
         elsewhere: Invoke::default(),
+        outside: Outside::default(),
         backends: Vec::new(),
         workers: 2,
         admin: Admin::Off,

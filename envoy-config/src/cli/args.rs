@@ -6,7 +6,7 @@ use super::prepare;
 use clap::{ArgGroup, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
-use weft::bootstrap::Protocol;
+use weft::bootstrap::{Protocol, Range};
 use weft::runfile::body_size;
 use weft_core::config::LogLevel;
 
@@ -136,6 +136,14 @@ pub struct ProxyOptions {
     /// How many threads of Envoy serve requests.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub workers: u32,
+    /// Host outside that applications may call by URL; one that begins with a dot stands for all names that end so; may
+    /// be repeated [default: none].
+    #[arg(long, value_name = "HOST")]
+    pub external_host: Vec<String>,
+    /// Private, link-local or loopback address that such hosts may have, or a range such as 10.0.0.0/8; may be repeated
+    /// [default: none].
+    #[arg(long, value_name = "ADDRESS")]
+    pub external_address: Vec<Range>,
     /// Port on 127.0.0.1 for Envoy's own interface, such as its statistics [default: none].
     #[arg(long, value_name = "PORT", value_parser = port())]
     pub admin_port: Option<u16>,

@@ -5,7 +5,7 @@ use crate::launch::Program;
 use crate::launch::ports::{self, Ports};
 use std::collections::BTreeMap;
 use weft::assemble::{Backends, Places, assemble, judge};
-use weft::bootstrap::{Admin, App, Proxy};
+use weft::bootstrap::{Admin, App, Outside, Proxy};
 use weft::modules::{Module, Variant};
 use weft::problem::{Place, Problem, Problems};
 use weft::redis::authorities;
@@ -71,6 +71,11 @@ pub fn prepare(
         module: module.as_ref().map(|module| module.name().into()).unwrap_or_default(),
         apps,
         elsewhere: Invoke::default(),
+        outside: Outside {
+            hosts: options.external_host.clone(),
+            addresses: options.external_address.clone(),
+            authorities: authorities(),
+        },
         backends: backends.into_inner(),
         workers: options.workers,
         admin: options.admin_port.map_or(Admin::Off, Admin::Port),

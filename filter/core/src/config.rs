@@ -147,6 +147,23 @@ pub struct Invoke {
     /// How to address an id that `apps` does not name. `{app}` and `{namespace}` are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Target>,
+    /// Hosts outside of the mesh that may be called by URL. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+}
+
+/// Hosts outside of the mesh that may be called by URL.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct External {
+    /// Names or addresses, IPv6 in brackets; one that begins with a dot stands for all names that end so.
+    pub hosts: Vec<String>,
+    /// As [`Target::cluster`], for `http` URLs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_cluster: Option<String>,
+    /// As [`Target::cluster`], for `https` URLs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https_cluster: Option<String>,
 }
 
 /// What an invocation is sent to.

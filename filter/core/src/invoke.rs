@@ -4,6 +4,7 @@
 
 mod error;
 mod target;
+mod url;
 
 pub use error::{direct_invoke, failed_upstream, no_app_id};
 pub use target::{Destination, Named, name_target};
@@ -76,7 +77,7 @@ pub fn plan(config: &PluginConfig, headers: &Headers, raw_path: &str, trace: &Tr
     let (path_part, query) = path::split_query(raw_path);
     let named = name_target(headers, path_part).ok_or_else(no_app_id)?;
     let destination = Destination::find(config, &named.app).map_err(|why| direct_invoke(500, &named.app, &why))?;
-    let mut sent = path::method_path(&named.method).map_err(|invalid| {
+    let mut sent = path::method_path(&destination.method(&named.method)).map_err(|invalid| {
         direct_invoke(500, &named.app, &format!("invalid method: it holds the character {:#04x}", invalid.byte))
     })?;
     if let Some(query) = query {
@@ -123,7 +124,7 @@ fn forward(
     trace: &Trace,
 ) -> Forward {
     edits.put(headers, ":authority", destination.authority.clone().into_bytes());
-    let is_told = !destination.is_self;
+    let is_told = !destination.is_direct;
     let told = |value: &str| is_told.then(|| value.to_owned());
     // Only Weft may set these: what a client wrote goes away.
     let ours = [
@@ -140,7 +141,7 @@ fn forward(
         }
     }
     trace.edit(headers, &mut edits);
-    Forward { app, authority: destination.authority, is_direct: destination.is_self, edits }
+    Forward { app, authority: destination.authority, is_direct: destination.is_direct, edits }
 }
 
 /// Removes what is for this proxy alone.

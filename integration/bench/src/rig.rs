@@ -211,7 +211,15 @@ pub fn redis_envoy(app: u16, redis: u16, workers: u32) -> (EnvoyProcess, u16) {
 }
 
 fn proxy(app: App, backends: Vec<Backend>, workers: u32) -> Proxy {
-    Proxy { module: env::module(), apps: vec![app], elsewhere: Invoke::default(), backends, workers, admin: Admin::Off }
+    Proxy {
+        module: env::module(),
+        apps: vec![app],
+        elsewhere: Invoke::default(),
+        outside: Default::default(),
+        backends,
+        workers,
+        admin: Admin::Off,
+    }
 }
 
 fn quiet(app: App) -> App {

@@ -18,6 +18,7 @@ pub mod grpc;
 pub mod istio;
 pub mod linear;
 pub mod mesh;
+pub mod names;
 pub mod node;
 pub mod ports;
 pub mod process;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weft::bootstrap::{Admin, App, Backend, Protocol, Proxy, Tls, backend_cluster};
+use weft::bootstrap::{Admin, App, Backend, Outside, Protocol, Proxy, Tls, backend_cluster};
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -38,6 +38,7 @@ pub struct Builder {
     log_level: LogLevel,
     drain_seconds: u32,
     elsewhere: Value,
+    outside: Outside,
     /// Members of every plugin configuration that say who may use the API.
     gate: Value,
     edits: Vec<Edit>,
@@ -199,6 +200,12 @@ impl Builder {
         self
     }
 
+    /// Lets the applications call hosts outside of the mesh.
+    pub fn outside(mut self, outside: Outside) -> Self {
+        self.outside = outside;
+        self
+    }
+
     /// Says who may use the API: `api` and `apiToken` of the plugin configuration.
     pub fn gate(mut self, members: Value) -> Self {
         self.gate = members;
@@ -241,6 +248,7 @@ impl Builder {
             module: self.module.clone(),
             apps: self.apps.iter().zip(apps).map(|(spec, app)| self.served(spec, app)).collect(),
             elsewhere: self.invoke(),
+            outside: self.outside.clone(),
             backends: clusters.map(|cluster| self.backend(cluster)).collect(),
             workers: self.workers,
             admin: Admin::Off,
@@ -337,6 +345,7 @@ impl Mesh {
             log_level: LogLevel::default(),
             drain_seconds: 1,
             elsewhere: json!({}),
+            outside: Outside::default(),
             gate: json!({}),
             edits: Vec::new(),
         }

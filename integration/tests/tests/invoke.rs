@@ -16,6 +16,8 @@ mod grpc;
 mod headers;
 #[path = "invoke/made_up.rs"]
 mod made_up;
+#[path = "invoke/outside.rs"]
+mod outside;
 #[path = "invoke/paths.rs"]
 mod paths;
 #[path = "invoke/streams.rs"]

@@ -3,9 +3,9 @@
 
 use super::{
     AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, Callers, Component,
-    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, Identity,
-    Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription, Target,
-    TestSwitches, Tracing, VERSION,
+    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, External,
+    Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription,
+    Target, TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -58,7 +58,15 @@ fn level(text: &str) -> LogLevel {
 fn invoke(object: &RawObject<'_>) -> Invoke {
     let apps = child(object, "apps").unwrap_or_default();
     let one = |(name, value): (&str, _)| Some((name.to_owned(), target(&RawObject::of(value, "").ok()?)));
-    Invoke { apps: apps.members().filter_map(one).collect(), template: child(object, "template").map(|it| target(&it)) }
+    Invoke {
+        apps: apps.members().filter_map(one).collect(),
+        template: child(object, "template").map(|it| target(&it)),
+        external: child(object, "external").map(|it| External {
+            hosts: words(&it, "hosts"),
+            http_cluster: maybe(&it, "httpCluster"),
+            https_cluster: maybe(&it, "httpsCluster"),
+        }),
+    }
 }
 
 fn target(object: &RawObject<'_>) -> Target {

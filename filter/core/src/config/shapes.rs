@@ -71,6 +71,23 @@ const INVOKE: Shape = Shape {
             Object(&TARGET),
             "How to address an id that apps does not name. {app} and {namespace} are replaced.",
         ),
+        Member::optional(
+            "external",
+            Object(&EXTERNAL),
+            "Hosts outside of the mesh that may be called by URL. Absent: none.",
+        ),
+    ],
+};
+
+const EXTERNAL: Shape = Shape {
+    members: &[
+        Member::needed(
+            "hosts",
+            Words,
+            "Names or addresses, IPv6 in brackets; one that begins with a dot stands for all names that end so.",
+        ),
+        Member::optional("httpCluster", Word, "As the cluster of an application, for http URLs."),
+        Member::optional("httpsCluster", Word, "As the cluster of an application, for https URLs."),
     ],
 };
 

@@ -1,5 +1,6 @@
 //! Who is called: the three ways to name an application, and where it is.
 
+use super::url::Url;
 use crate::api::path;
 use crate::base64;
 use crate::config::{PluginConfig, Target, is_label};
@@ -75,8 +76,10 @@ pub struct Destination {
     pub cluster: Option<String>,
     /// The request's new authority.
     pub authority: String,
-    /// Whether the caller calls itself; its own proxy then adds no caller headers.
-    pub is_self: bool,
+    /// The path in front of every method; empty for none.
+    pub base: String,
+    /// Whether it is no other application: the caller itself, or a host outside of the mesh. Neither is told who calls.
+    pub is_direct: bool,
 }
 
 impl Destination {
@@ -86,11 +89,14 @@ impl Destination {
     /// A text for `ERR_DIRECT_INVOKE` that names what is wrong and the setting that mends it.
     #[inline(never)]
     pub fn find(config: &PluginConfig, written: &str) -> Result<Self, String> {
+        if let Some(url) = Url::read(written) {
+            return Self::outside(config, url?);
+        }
         let (app, namespace) = split_id(config, written)?;
         let is_own = app == config.app_id && namespace == config.namespace;
         if let (true, Some(own)) = (is_own, &config.app) {
-            let cluster = Some(own.cluster.clone());
-            return Ok(Self { app_id: app.to_owned(), cluster, authority: own.authority.clone(), is_self: true });
+            let target = Target { cluster: Some(own.cluster.clone()), authority: own.authority.clone() };
+            return Ok(Self { is_direct: true, ..Self::at(app, target) });
         }
         let listed = config.invoke.apps.get(written);
         let listed = listed.or_else(|| config.invoke.apps.get(app).filter(|_| namespace == config.namespace));
@@ -104,7 +110,23 @@ impl Destination {
     }
 
     fn at(app: &str, target: Target) -> Self {
-        Self { app_id: app.to_owned(), cluster: target.cluster, authority: target.authority, is_self: false }
+        let Target { cluster, authority } = target;
+        Self { app_id: app.to_owned(), cluster, authority, base: String::new(), is_direct: false }
+    }
+
+    /// A host outside of the mesh, if the configuration lets it be called.
+    #[inline(never)]
+    fn outside(config: &PluginConfig, url: Url<'_>) -> Result<Self, String> {
+        let external = config.invoke.external.as_ref().filter(|external| url.is_allowed(external));
+        let external = external.ok_or_else(|| url.refusal())?;
+        let cluster = if url.is_secure { &external.https_cluster } else { &external.http_cluster };
+        let target = Target { cluster: cluster.clone(), authority: url.authority.to_owned() };
+        Ok(Self { base: url.base.to_owned(), is_direct: true, ..Self::at("", target) })
+    }
+
+    /// The whole path of a method, still encoded.
+    pub fn method<'a>(&self, method: &'a str) -> Cow<'a, str> {
+        if self.base.is_empty() { Cow::Borrowed(method) } else { Cow::Owned([&self.base, "/", method].concat()) }
     }
 }
 
