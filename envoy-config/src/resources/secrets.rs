@@ -162,3 +162,6 @@ fn setting(component: &Component, name: &str) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
