@@ -60,6 +60,19 @@ fn state_is_kept_in_the_redis_of_a_component_with_a_secret() {
     assert!(fields.contains(&("data".to_owned(), r#"{"n":1}"#.to_owned())), "{fields:?}");
 }
 
+#[test]
+fn a_component_with_blanks_and_slashes_in_its_name_is_used() {
+    let redis = Redis::start();
+    let name = "my store/1?%";
+    let text = store(&format!("  - {{name: redisHost, value: {:?}}}\n", redis.host()));
+    let folder = files(&[("store.yaml", text.replace("{name: store}", &format!("{{name: {name:?}}}")))]);
+    let weft = run_with(&[folder.path()], &[]);
+    let (address, path) = (http(&weft), "/v1.0/state/my%20store%2F1%3F%25");
+    Call::new(Method::POST, &address, path).json(&json!([{"key": "a", "value": 1}])).send().expect(204);
+    assert_eq!(get(&address, &format!("{path}/a")).send().expect(200).json(), json!(1));
+    assert_eq!(redis.client().hash("orders||a").len(), 2);
+}
+
 /// Resources for a Redis behind TLS that asks for a certificate, and the environment that they refer to.
 fn behind_tls(redis: &Redis, more: &str) -> (TempDir, Vec<(&'static str, String)>) {
     let tls = redis.tls().unwrap();
