@@ -38,6 +38,8 @@ mod errors;
 mod foreign;
 #[path = "pubsub/groups.rs"]
 mod groups;
+#[path = "pubsub/never_lost.rs"]
+mod never_lost;
 #[path = "pubsub/options.rs"]
 mod options;
 #[path = "pubsub/subscriptions.rs"]
