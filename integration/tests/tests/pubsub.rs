@@ -42,6 +42,8 @@ mod groups;
 mod never_lost;
 #[path = "pubsub/options.rs"]
 mod options;
+#[path = "pubsub/settings.rs"]
+mod settings;
 #[path = "pubsub/subscriptions.rs"]
 mod subscriptions;
 #[path = "pubsub/trace.rs"]
