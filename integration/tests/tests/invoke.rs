@@ -14,6 +14,8 @@ mod gate;
 mod grpc;
 #[path = "invoke/headers.rs"]
 mod headers;
+#[path = "invoke/hostile.rs"]
+mod hostile;
 #[path = "invoke/ids.rs"]
 mod ids;
 #[path = "invoke/made_up.rs"]
