@@ -4,11 +4,13 @@
 
 mod clusters;
 mod filters;
+mod guard;
 mod listeners;
 mod names;
 mod outside;
 mod protocol;
 
+pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
 pub use protocol::Protocol;
 
@@ -71,6 +73,8 @@ pub struct App {
     pub components: Vec<Component>,
     /// Its declarative subscriptions.
     pub subscriptions: Vec<Subscription>,
+    /// What guards its port.
+    pub guard: Guard,
     /// Who may call it.
     pub access_control: Option<AccessControl>,
     /// The variable of Envoy's environment that holds the token which requests to the API have to bring.
@@ -102,6 +106,7 @@ impl App {
             protocol: Protocol::default(),
             components: Vec::new(),
             subscriptions: Vec::new(),
+            guard: Guard::default(),
             access_control: None,
             api_token: None,
             api: ApiLists::default(),

@@ -22,7 +22,7 @@ fn socket(host: &str, port: u16) -> Value {
 pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
     let mut clusters = Vec::new();
     if let Some(port) = app.port {
-        clusters.push(application(app, port));
+        clusters.push(application(app, port, proxy.workers));
         clusters.push(invoked(app));
     }
     if app.has_pump() {
@@ -32,7 +32,7 @@ pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
 }
 
 /// The application itself.
-fn application(app: &App, port: u16) -> Value {
+fn application(app: &App, port: u16, workers: u32) -> Value {
     let name = names::app(&app.id);
     let mut cluster = json!({
         "name": name,
@@ -41,8 +41,11 @@ fn application(app: &App, port: u16) -> Value {
         "load_assignment": endpoint(&name, &loopback(port)),
         "typed_extension_protocol_options": app.protocol.options(),
     });
-    if let (Some(members), Some(transport)) = (cluster.as_object_mut(), app.protocol.transport()) {
-        members.insert("transport_socket".to_owned(), transport);
+    if let Some(members) = cluster.as_object_mut() {
+        if let Some(transport) = app.protocol.transport() {
+            members.insert("transport_socket".to_owned(), transport);
+        }
+        app.guard.apply(members, app.protocol, workers);
     }
     cluster
 }

@@ -31,7 +31,8 @@ impl Protocol {
         ("grpcs", Self::Grpcs),
     ];
 
-    fn is_http2(self) -> bool {
+    /// Whether it is HTTP/2.
+    pub(super) fn is_http2(self) -> bool {
         matches!(self, Self::H2c | Self::Grpc | Self::Grpcs)
     }
 
@@ -69,7 +70,8 @@ impl FromStr for Protocol {
     }
 }
 
-const OPTIONS_NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+/// Where a cluster has these options.
+pub(super) const OPTIONS_NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// HTTP/1.1, with the trailers of chunked bodies, which Envoy otherwise drops.
 pub(super) fn http1() -> Value {

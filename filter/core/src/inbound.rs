@@ -116,7 +116,9 @@ impl Callee {
         let config = self.app.config();
         let authority = config.app.as_ref().map_or("", |app| app.authority.as_str());
         if let Some(error) = made_up(answer, &config.app_id, authority) {
-            return ResponseStep::Replace(error);
+            let is_unhealthy = answer.details().starts_with("no_healthy_upstream");
+            let unhealthy = || direct_invoke(500, &config.app_id, "app is not in a healthy state");
+            return ResponseStep::Replace(if is_unhealthy { unhealthy() } else { error });
         }
         // Other fields of one connection are left to the caller's side; only here can it be seen which the answer names.
         let remove_named = named_by_connection(answer);

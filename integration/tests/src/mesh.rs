@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weft::bootstrap::{Admin, App, Backend, Outside, Protocol, Proxy, Tls, backend_cluster};
+use weft::bootstrap::{Admin, App, Backend, Guard, Outside, Protocol, Proxy, Tls, backend_cluster};
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -60,6 +60,7 @@ struct AppSpec {
     programmatic: Value,
     listens: bool,
     protocol: Protocol,
+    guard: Guard,
     /// More members of its plugin configuration.
     plugin: Value,
 }
@@ -75,7 +76,8 @@ impl Builder {
     pub fn app(mut self, id: &str) -> Self {
         let (id, protocol, none) = (id.to_owned(), Protocol::default(), json!([]));
         let (subscriptions, programmatic, plugin) = (none.clone(), none, json!({}));
-        self.apps.push(AppSpec { id, subscriptions, programmatic, listens: true, protocol, plugin });
+        let guard = Guard::default();
+        self.apps.push(AppSpec { id, subscriptions, programmatic, listens: true, protocol, guard, plugin });
         self
     }
 
@@ -291,6 +293,7 @@ impl Builder {
             limits: Limits { max_body_bytes: self.max_body },
             log_level: self.log_level,
             protocol: spec.protocol,
+            guard: spec.guard.clone(),
             test: self.trap.then_some(TestSwitches { trap: true }),
             ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
         }

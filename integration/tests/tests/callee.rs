@@ -6,5 +6,11 @@
 mod access;
 #[path = "callee/certificates.rs"]
 mod certificates;
+#[path = "callee/concurrency.rs"]
+mod concurrency;
+#[path = "callee/health.rs"]
+mod health;
 #[path = "callee/paths.rs"]
 mod paths;
+#[path = "callee/token.rs"]
+mod token;

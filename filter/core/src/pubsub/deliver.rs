@@ -66,6 +66,8 @@ enum Verdict {
     Taken,
     /// The application will not have it now.
     Refused(String),
+    /// The application is not to be asked now, so it has refused nothing.
+    Waits(String),
     /// Nobody will ever take it.
     Dropped(Cause),
 }
@@ -116,6 +118,10 @@ impl Inner {
                 self.runtime.host().count(Metric::EventsDelivered, 1);
                 return Delivered::Settled;
             }
+            Verdict::Waits(why) => {
+                self.log_event(LogLevel::Warn, subscription, "an event has to wait", &why);
+                return Delivered::Again;
+            }
             Verdict::Refused(why) => (Metric::EventsFailed, LogLevel::Warn, why),
             Verdict::Dropped(Cause::Unrouted) => {
                 (Metric::EventsDropped, LogLevel::Debug, "no rule of the subscription wants it".to_owned())
@@ -154,7 +160,11 @@ impl Inner {
     #[inline(never)]
     fn not_reached(&self, why: &HostError) -> Verdict {
         self.app_is_lost();
-        Verdict::Refused(why.to_string())
+        match why {
+            // By its health checks: a proxy that knows no other host of it asks nobody.
+            HostError::NoHealthyHost => Verdict::Waits("the application is not healthy".to_owned()),
+            why => Verdict::Refused(why.to_string()),
+        }
     }
 
     /// What [`Inner::look`] sees of an event that can be delivered still.

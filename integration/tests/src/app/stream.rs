@@ -28,6 +28,12 @@ impl Streams {
     pub fn next(&self) -> OpenStream {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SOON).expect("a request comes")
     }
+
+    /// The next request, if one has come.
+    #[must_use]
+    pub fn try_next(&self) -> Option<OpenStream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
+    }
 }
 
 /// One request under way. The answer's head, status 200, is on its way already.

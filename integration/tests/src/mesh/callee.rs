@@ -3,12 +3,18 @@
 use super::{Builder, MeshApp};
 use crate::raw::Raw;
 use serde_json::{Value, json};
-use weft::bootstrap::Proxy;
+use weft::bootstrap::{Guard, Proxy};
 
 impl Builder {
     /// Lets only those call the last application whom this `accessControl` allows it.
     pub fn access(mut self, control: Value) -> Self {
         self.last().plugin["accessControl"] = control;
+        self
+    }
+
+    /// Guards the port of the last application.
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.last().guard = guard;
         self
     }
 
