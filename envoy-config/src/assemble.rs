@@ -4,10 +4,10 @@ mod judge;
 
 pub use judge::{Places, judge};
 
-use crate::bootstrap::{App, Backend, backend_cluster};
+use crate::bootstrap::{App, Authorities, Backend, Endpoint, EndpointTls, backend_cluster};
 use crate::problem::Problems;
 use crate::redis;
-use crate::resources::{Component, Configuration, Resources, Source};
+use crate::resources::{Component, Configuration, HttpEndpoint, Item, Resources, Scheme, Source};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use weft_core::components::SUPPORTED;
@@ -82,8 +82,7 @@ pub fn assemble(
         app.subscriptions.push(subscription.spec.clone());
     }
     for endpoint in resources.endpoints.iter().filter(|it| it.is_for(&app.id, &app.namespace)) {
-        let why = "calls of servers outside of Dapr are not supported by this release";
-        problems.add(&endpoint.place, format!("{}: {why}", endpoint.subject()));
+        app.endpoints.extend(convert_endpoint(endpoint, backends, problems));
     }
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
@@ -126,13 +125,38 @@ fn convert(
     })
 }
 
-fn plain(component: &Component) -> BTreeMap<String, String> {
-    let value = |source: &Source| match source {
+fn convert_endpoint(endpoint: &HttpEndpoint, backends: &Backends, problems: &Problems) -> Option<Endpoint> {
+    let (url, tls) = (&endpoint.base_url, &endpoint.client_tls);
+    let text = |item: &Option<Item>| item.as_ref().map(|item| plain_value(&item.value));
+    let own = text(&tls.root_ca).map(Authorities::Text);
+    let authorities = own.or_else(|| backends.authorities.clone().map(Authorities::File));
+    let tls = match (url.scheme, authorities) {
+        (Scheme::Http, _) => None,
+        (Scheme::Https, Some(authorities)) => {
+            let identity = text(&tls.certificate).zip(text(&tls.private_key));
+            Some(EndpointTls { authorities, identity, renegotiates: tls.renegotiates })
+        }
+        (Scheme::Https, None) => {
+            let why = "needs certificate authorities; set SSL_CERT_FILE or give spec.clientTLS.rootCA";
+            problems.add(&endpoint.place, format!("{}: {why}", endpoint.subject()));
+            return None;
+        }
+    };
+    let headers = endpoint.headers.iter().map(|item| (item.name.clone(), plain_value(&item.value))).collect();
+    let (name, host, path) = (endpoint.name.clone(), url.host.clone(), url.path.clone());
+    Some(Endpoint { name, host, port: url.port, path, headers, tls })
+}
+
+fn plain_value(source: &Source) -> String {
+    match source {
         Source::Plain(value) => value.clone(),
         // Resolved when the files were read.
         Source::Secret { .. } | Source::Environment(_) => String::new(),
-    };
-    component.metadata.iter().map(|item| (item.name.clone(), value(&item.value))).collect()
+    }
+}
+
+fn plain(component: &Component) -> BTreeMap<String, String> {
+    component.metadata.iter().map(|item| (item.name.clone(), plain_value(&item.value))).collect()
 }
 
 /// Puts the app id where `{appID}` stands. Dapr's other placeholders mean something in Kubernetes only, or new

@@ -3,6 +3,7 @@
 //! Names of clusters and listeners are made here and nowhere else; the plugin configuration is written with them.
 
 mod clusters;
+mod endpoint;
 mod filters;
 mod guard;
 mod listeners;
@@ -10,6 +11,7 @@ mod names;
 mod outside;
 mod protocol;
 
+pub use endpoint::{Authorities, Endpoint, EndpointTls};
 pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
 pub use protocol::Protocol;
@@ -83,6 +85,8 @@ pub struct App {
     pub api: ApiLists,
     /// How its callers are told apart. Absent: all that call it are in this proxy.
     pub callers: Option<Callers>,
+    /// Servers outside of the mesh that it calls by name.
+    pub endpoints: Vec<Endpoint>,
     /// Its traces.
     pub tracing: Tracing,
     /// The least severe line that its filters log.
@@ -107,6 +111,7 @@ impl App {
             components: Vec::new(),
             subscriptions: Vec::new(),
             guard: Guard::default(),
+            endpoints: Vec::new(),
             access_control: None,
             api_token: None,
             api: ApiLists::default(),
@@ -168,6 +173,7 @@ impl Proxy {
             invoke: Invoke {
                 apps: self.targets(),
                 template: self.elsewhere.template.clone(),
+                endpoints: app.endpoints.iter().map(|it| (it.name.clone(), it.target(&app.id))).collect(),
                 external: self.outside.external(),
             },
             link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),

@@ -25,6 +25,7 @@ pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
         clusters.push(application(app, port, proxy.workers));
         clusters.push(invoked(app));
     }
+    clusters.extend(app.endpoints.iter().map(|endpoint| endpoint.cluster(&app.id)));
     if app.has_pump() {
         clusters.push(itself(proxy, app));
     }

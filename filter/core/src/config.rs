@@ -147,9 +147,26 @@ pub struct Invoke {
     /// How to address an id that `apps` does not name. `{app}` and `{namespace}` are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Target>,
+    /// Servers outside of the mesh by name. They go before applications.
+    #[serde(skip_serializing_if = "ByName::is_empty")]
+    pub endpoints: ByName<Endpoint>,
     /// Hosts outside of the mesh that may be called by URL. Absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
+}
+
+/// A server outside of the mesh.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// As [`Target::cluster`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The request's `:authority`.
+    pub authority: String,
+    /// What goes before the path of every call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Hosts outside of the mesh that may be called by URL.

@@ -181,7 +181,12 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
     let proxy = Proxy {
         module: env::route_module(),
         apps: vec![app],
-        elsewhere: Invoke { apps: others().map(target).collect(), template: None, external: None },
+        elsewhere: Invoke {
+            apps: others().map(target).collect(),
+            template: None,
+            endpoints: Default::default(),
+            external: None,
+        },
         outside: weft::bootstrap::Outside::default(),
         backends: Vec::new(),
         workers,

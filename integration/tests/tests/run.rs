@@ -6,6 +6,8 @@
 mod api;
 #[path = "run/embedded.rs"]
 mod embedded;
+#[path = "run/endpoints.rs"]
+mod endpoints;
 #[path = "run/failures.rs"]
 mod failures;
 #[path = "run/life.rs"]

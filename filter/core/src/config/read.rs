@@ -3,9 +3,9 @@
 
 use super::{
     AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, Callers, Component,
-    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, EnvironmentSource, External,
-    Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule, Subscription,
-    Target, TestSwitches, Tracing, VERSION,
+    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Endpoint, EnvironmentSource,
+    External, Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule,
+    Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -61,12 +61,20 @@ fn invoke(object: &RawObject<'_>) -> Invoke {
     Invoke {
         apps: apps.members().filter_map(one).collect(),
         template: child(object, "template").map(|it| target(&it)),
+        endpoints: child(object, "endpoints").unwrap_or_default().members().filter_map(endpoint).collect(),
         external: child(object, "external").map(|it| External {
             hosts: words(&it, "hosts"),
             http_cluster: maybe(&it, "httpCluster"),
             https_cluster: maybe(&it, "httpsCluster"),
         }),
     }
+}
+
+#[inline(never)]
+fn endpoint((name, value): (&str, RawValue<'_>)) -> Option<(String, Endpoint)> {
+    let object = RawObject::of(value, "").ok()?;
+    let Target { cluster, authority } = target(&object);
+    Some((name.to_owned(), Endpoint { cluster, authority, path: maybe(&object, "path") }))
 }
 
 fn target(object: &RawObject<'_>) -> Target {

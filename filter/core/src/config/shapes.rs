@@ -72,10 +72,23 @@ const INVOKE: Shape = Shape {
             "How to address an id that apps does not name. {app} and {namespace} are replaced.",
         ),
         Member::optional(
+            "endpoints",
+            Map(&ENDPOINT),
+            "Servers outside of the mesh by name, as Dapr's HTTPEndpoint. They go before applications.",
+        ),
+        Member::optional(
             "external",
             Object(&EXTERNAL),
             "Hosts outside of the mesh that may be called by URL. Absent: none.",
         ),
+    ],
+};
+
+const ENDPOINT: Shape = Shape {
+    members: &[
+        Member::optional("cluster", Word, "As the cluster of an application. It adds headers and TLS."),
+        Member::needed("authority", Word, "The request's :authority."),
+        Member::optional("path", Path, "What goes before the path of every call."),
     ],
 };
 

@@ -92,6 +92,11 @@ impl Destination {
         if let Some(url) = Url::read(written) {
             return Self::outside(config, url?);
         }
+        if let Some(endpoint) = config.invoke.endpoints.get(written) {
+            let target = Target { cluster: endpoint.cluster.clone(), authority: endpoint.authority.clone() };
+            let base = endpoint.path.clone().unwrap_or_default();
+            return Ok(Self { base, is_direct: true, ..Self::at("", target) });
+        }
         let (app, namespace) = split_id(config, written)?;
         let is_own = app == config.app_id && namespace == config.namespace;
         if let (true, Some(own)) = (is_own, &config.app) {
