@@ -1,11 +1,12 @@
 //! What is to be run: one application by flags, or several by Dapr's multi-app run file.
 
 mod app;
+mod guard;
 mod value;
 
 pub use value::{Given, LogLevelName, body_size};
 
-use crate::bootstrap::Protocol;
+use crate::bootstrap::{Guard, Protocol};
 use crate::problem::{Place, Problems};
 use crate::yaml::{self, Fields, Node, Value};
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub struct Spec {
     pub port: Option<Given<u16>>,
     /// What it speaks there.
     pub protocol: Protocol,
+    /// What guards its port, but for the token.
+    pub guard: Guard,
     /// Dapr's HTTP port; absent for any free one.
     pub http: Option<Given<u16>>,
     /// Dapr's gRPC port; absent for any free one.

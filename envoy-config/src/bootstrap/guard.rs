@@ -41,6 +41,16 @@ impl Default for AppHealth {
     }
 }
 
+impl AppHealth {
+    /// A path as people write it, with or without its first slash.
+    pub fn path_of(mut written: String) -> String {
+        if !written.starts_with('/') {
+            written.insert(0, '/');
+        }
+        written
+    }
+}
+
 // Not derived: the token must never reach a log.
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

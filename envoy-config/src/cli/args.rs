@@ -1,9 +1,11 @@
 //! Verbs and flags. They are those of `dapr run` wherever there is one.
 
+mod guard;
 mod refused;
 
 use super::prepare;
 use clap::{ArgGroup, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use guard::GuardOptions;
 use std::path::PathBuf;
 use std::str::FromStr;
 use weft::bootstrap::{Protocol, Range};
@@ -98,6 +100,8 @@ pub struct AppOptions {
     /// What the application speaks: http, https, h2c, grpc or grpcs.
     #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http", value_parser = Protocol::from_str)]
     pub app_protocol: Protocol,
+    #[command(flatten)]
+    pub guard: GuardOptions,
     /// Port for Dapr's HTTP API [default: any free one].
     #[arg(short = 'H', long, value_name = "PORT", value_parser = port())]
     pub dapr_http_port: Option<u16>,
@@ -123,6 +127,7 @@ pub struct AppOptions {
             "app_id", "app_port", "app_protocol", "dapr_http_port", "dapr_grpc_port", "resources_path", "config",
             "max_body_size",
         ],
+        conflicts_with_all = GuardOptions::NAMES,
     )]
     pub run_file: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@ use crate::launch::Program;
 use crate::launch::ports::{self, Ports};
 use std::collections::BTreeMap;
 use weft::assemble::{Backends, Places, assemble, judge};
-use weft::bootstrap::{Admin, App, Outside, Proxy};
+use weft::bootstrap::{Admin, App, Guard, Outside, Proxy};
 use weft::modules::{Module, Variant};
 use weft::problem::{Place, Problem, Problems};
 use weft::redis::authorities;
@@ -56,6 +56,7 @@ pub fn prepare(
     for spec in specs {
         let mut app = App::new(&spec.id.value, 0, 0, spec.port.as_ref().map(|port| port.value));
         app.protocol = spec.protocol;
+        app.guard = Guard { token: app_token(spec, |name| std::env::var(name).ok()), ..spec.guard.clone() };
         app.http = chooser.port(spec.http.as_ref(), HTTP, problems)?;
         app.grpc = chooser.port(spec.grpc.as_ref(), GRPC, problems)?;
         app.api_token = api_token(|name| std::env::var(name).ok());
@@ -86,6 +87,12 @@ pub fn prepare(
     problems.check(()).map_err(|found| refusal(&found))?;
     let programs = specs.iter().map(program).collect();
     Ok(Prepared { proxy, module: module?, programs, remarks: problems.remarks() })
+}
+
+/// As daprd: a variable that is set and not empty, for the application alone or for all.
+fn app_token(spec: &Spec, environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+    const TOKEN: &str = "APP_API_TOKEN";
+    spec.environment.get(TOKEN).cloned().or_else(|| environment(TOKEN)).filter(|token| !token.is_empty())
 }
 
 /// As daprd: a variable that is set and not empty demands a token of every request.

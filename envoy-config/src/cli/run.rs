@@ -44,6 +44,7 @@ pub fn specs(options: &AppOptions, command: Vec<String>, problems: &Problems) ->
         environment: BTreeMap::new(),
         port: port("--app-port", options.app_port),
         protocol: options.app_protocol,
+        guard: options.guard.guard(),
         http: port("--dapr-http-port", options.dapr_http_port),
         grpc: port("--dapr-grpc-port", options.dapr_grpc_port),
         resources: options.resources_path.clone(),

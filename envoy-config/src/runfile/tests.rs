@@ -105,7 +105,7 @@ apps:
   appPort: 0
   appProtocol: tcp
   appSSL: true
-  enableAppHealthCheck: true
+  enableAppHealthCheck: sometimes
   unknown: 1
 - appID: a
   appDirPath: shop
@@ -123,7 +123,7 @@ apps:
         "run.yaml:5: the application \"a\": apps[0].appPort is \"0\", which is no port",
         "run.yaml:6: the application \"a\": apps[0].appProtocol is \"tcp\"; there are http, https, h2c, grpc, grpcs",
         "run.yaml:7: the application \"a\": apps[0].appSSL is not supported: write appProtocol: https or grpcs",
-        "run.yaml:8: the application \"a\": apps[0].enableAppHealthCheck is not supported: not by this release",
+        "run.yaml:8: the application \"a\": apps[0].enableAppHealthCheck is \"sometimes\", which is not true or false",
         "run.yaml:9: the application \"a\": apps[0].unknown is not known; there may be appID, appDirPath, ",
         "run.yaml:10: the app id \"a\" stands at run.yaml:3 too",
         "run.yaml:13: the port 7 stands at run.yaml:12 too",

@@ -10,6 +10,8 @@ mod embedded;
 mod endpoints;
 #[path = "run/failures.rs"]
 mod failures;
+#[path = "run/guard.rs"]
+mod guard;
 #[path = "run/life.rs"]
 mod life;
 #[path = "run/multi.rs"]
