@@ -5,7 +5,7 @@ use crate::launch::Program;
 use crate::launch::ports::{self, Ports};
 use std::collections::BTreeMap;
 use weft::assemble::{Backends, Places, assemble, judge};
-use weft::bootstrap::{Admin, App, Guard, Outside, Proxy};
+use weft::bootstrap::{Admin, App, Guard, Outside, Protocol, Proxy};
 use weft::modules::{Module, Variant};
 use weft::problem::{Place, Problem, Problems};
 use weft::redis::authorities;
@@ -56,6 +56,7 @@ pub fn prepare(
     for spec in specs {
         let mut app = App::new(&spec.id.value, 0, 0, spec.port.as_ref().map(|port| port.value));
         app.protocol = spec.protocol;
+        check_guard(spec, options.workers, problems);
         app.guard = Guard { token: app_token(spec, |name| std::env::var(name).ok()), ..spec.guard.clone() };
         app.http = chooser.port(spec.http.as_ref(), HTTP, problems)?;
         app.grpc = chooser.port(spec.grpc.as_ref(), GRPC, problems)?;
@@ -87,6 +88,23 @@ pub fn prepare(
     problems.check(()).map_err(|found| refusal(&found))?;
     let programs = specs.iter().map(program).collect();
     Ok(Prepared { proxy, module: module?, programs, remarks: problems.remarks() })
+}
+
+/// What Envoy could not keep.
+fn check_guard(spec: &Spec, workers: u32, problems: &Problems) {
+    let id = &spec.id;
+    if let Some(limit) = spec.guard.max_concurrency.filter(|limit| *limit < workers) {
+        let what = format!(
+            "the application {:?} may have {limit} requests at a time, and each of {workers} workers may always have one: \
+             use {limit} --workers at most",
+            id.value
+        );
+        problems.add(&id.place, what);
+    }
+    if spec.guard.health.is_some() && matches!(spec.protocol, Protocol::Grpc | Protocol::Grpcs) {
+        let what = "is asked for its health by HTTP in this release, which one that speaks gRPC does not answer";
+        problems.add(&id.place, format!("the application {:?} {what}: switch the health check off", id.value));
+    }
 }
 
 /// As daprd: a variable that is set and not empty, for the application alone or for all.

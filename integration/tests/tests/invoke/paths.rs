@@ -5,7 +5,7 @@ use hyper::Method;
 use serde_json::Value;
 use weft_tests::app::Reply;
 use weft_tests::dapr;
-use weft_tests::mesh::Mesh;
+use weft_tests::mesh::{Builder, Mesh};
 use weft_tests::shared::Shared;
 
 #[path = "paths/generated.rs"]
@@ -17,7 +17,10 @@ mod vectors;
 static CLEANING: Shared<Mesh> = Shared::new();
 
 fn cleaning() -> Mesh {
-    let builder = Mesh::builder().app("orders").app("warehouse");
+    clean_first(Mesh::builder().app("orders").app("warehouse"))
+}
+
+fn clean_first(builder: Builder) -> Mesh {
     builder.edit(|bootstrap| managers(bootstrap, &|manager| manager["normalize_path"] = true.into())).start()
 }
 

@@ -82,6 +82,8 @@ fn values_that_cannot_be_are_refused_by_name() {
         ("--app-max-concurrency many", "--app-max-concurrency"),
         ("--app-health-probe-interval 0", "--app-health-probe-interval"),
         ("--app-health-threshold 0", "--app-health-threshold"),
+        ("--app-max-concurrency 3 --workers 4", "use 3 --workers at most"),
+        ("--enable-app-health-check --app-protocol grpc", "switch the health check off"),
     ] {
         let ended = weft::run(flags(words));
         assert_ne!(ended.status, 0);

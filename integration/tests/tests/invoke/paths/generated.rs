@@ -1,7 +1,8 @@
 //! Paths that nobody thought of.
 
-use super::{CLEANING, cleaning};
+use super::clean_first;
 use crate::MESHES;
+use serde_json::json;
 use weft_core::api::path::{clean, method_path};
 use weft_tests::app::Reply;
 use weft_tests::dapr;
@@ -15,6 +16,8 @@ const PIECES: &[&str] = &[
     "%41", "[", "^",
 ];
 const PATHS: usize = 400;
+/// Envoy's cleaning takes `.;` for a dot, at the callee's side too.
+const PARAMETER_OF_A_DOT: [&str; 2] = ["a..//.%3b", "a..//.%3b"];
 
 fn path(random: &mut fastrand::Rng) -> String {
     let count = random.usize(1..9);
@@ -49,7 +52,8 @@ fn ask_many(mesh: &Mesh, seed: u64) -> Vec<Asked> {
     let mark = dapr::unique("generated");
     let mut asked = Vec::new();
     for number in 0..PATHS {
-        let (by_header, path) = (number % 2 == 1, path(&mut random));
+        let by_header = number % 2 == 1;
+        let path = PARAMETER_OF_A_DOT.get(number).map_or_else(|| path(&mut random), |path| (*path).to_owned());
         let (before, header) =
             if by_header { ("", "dapr-app-id: warehouse\r\n") } else { ("/v1.0/invoke/warehouse/method", "") };
         let target = format!("{before}/{path}");
@@ -85,9 +89,10 @@ fn the_callee_gets_the_form_of_a_path_that_access_rules_judge() {
 }
 
 #[test]
-fn the_callee_gets_a_judged_form_also_where_the_proxy_cleans_paths_first() {
+fn the_callee_gets_the_judged_form_also_where_both_proxies_clean_paths_first() {
     let seed = fastrand::u64(..);
-    let all = ask_many(&CLEANING.get(cleaning), seed);
+    let builder = Mesh::builder().app("orders").app("warehouse").access(json!({"defaultAction": "allow"}));
+    let all = ask_many(&clean_first(builder), seed);
     let seen: Vec<_> = all.iter().filter_map(|asked| Some((&asked.target, asked.seen.as_ref()?))).collect();
     assert!(seen.len() > PATHS / 4, "only {} arrived (seed {seed})", seen.len());
     seen.iter().for_each(|(target, seen)| assert_normal(seen, target));
