@@ -36,12 +36,25 @@ pub struct AppHealth {
 
 impl Default for AppHealth {
     fn default() -> Self {
-        let (interval, timeout) = (Duration::from_secs(5), Duration::from_millis(500));
-        Self { path: "/healthz".to_owned(), interval, timeout, threshold: 3 }
+        Self {
+            path: Self::PATH.to_owned(),
+            interval: Duration::from_secs(Self::INTERVAL_SECONDS.into()),
+            timeout: Duration::from_millis(Self::TIMEOUT_MILLIS.into()),
+            threshold: Self::THRESHOLD,
+        }
     }
 }
 
 impl AppHealth {
+    /// daprd's defaults.
+    pub const PATH: &str = "/healthz";
+    /// As above.
+    pub const INTERVAL_SECONDS: u32 = 5;
+    /// As above.
+    pub const TIMEOUT_MILLIS: u32 = 500;
+    /// As above.
+    pub const THRESHOLD: u32 = 3;
+
     /// A path as people write it, with or without its first slash.
     pub fn path_of(mut written: String) -> String {
         if !written.starts_with('/') {
@@ -60,6 +73,12 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
+    /// As people write it; the token comes from the environment. 0 requests at a time and fewer are no bound, as in daprd.
+    pub fn written(max_concurrency: Option<i32>, health: Option<AppHealth>) -> Self {
+        let max_concurrency = max_concurrency.and_then(|number| u32::try_from(number).ok());
+        Self { token: None, health, max_concurrency: max_concurrency.filter(|number| *number > 0) }
+    }
+
     /// Adds what it takes to the application's cluster.
     pub(super) fn apply(&self, cluster: &mut Map<String, Value>, protocol: Protocol, workers: u32) {
         if let Some(token) = &self.token {

@@ -4,16 +4,12 @@ use crate::bootstrap::{AppHealth, Guard};
 use crate::yaml::Fields;
 use std::time::Duration;
 
-/// Reads how many requests the application may have, and its health check. The token comes from the environment.
+/// Reads how many requests the application may have, and its health check.
 pub(super) fn guard(fields: &mut Fields<'_>) -> Guard {
     let max_concurrency = fields.parsed::<i32>("appMaxConcurrency", "a number of requests, or -1 for no bound");
     let is_on = fields.flag("enableAppHealthCheck");
     let health = health(fields);
-    Guard {
-        token: None,
-        health: is_on.then_some(health),
-        max_concurrency: max_concurrency.and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0),
-    }
+    Guard::written(max_concurrency, is_on.then_some(health))
 }
 
 fn health(fields: &mut Fields<'_>) -> AppHealth {

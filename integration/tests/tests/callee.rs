@@ -14,3 +14,13 @@ mod health;
 mod paths;
 #[path = "callee/token.rs"]
 mod token;
+
+use serde_json::Value;
+use weft::bootstrap::Guard;
+use weft_tests::mesh::Mesh;
+
+/// `orders`, and `warehouse` whose port is guarded and which takes these events from the broker `membus`.
+fn guarded(workers: u32, guard: Guard, subscriptions: Value) -> Mesh {
+    let builder = Mesh::builder().workers(workers).in_memory().app("orders").app("warehouse");
+    builder.guard(guard).subscriptions(subscriptions).start()
+}

@@ -14,16 +14,16 @@ pub struct GuardOptions {
     #[arg(long)]
     pub enable_app_health_check: bool,
     /// What it is asked; any status from 200 to 299 is good.
-    #[arg(long, value_name = "PATH", default_value = "/healthz")]
+    #[arg(long, value_name = "PATH", default_value = AppHealth::PATH)]
     pub app_health_check_path: String,
     /// Seconds from one question to the next.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = above_zero())]
+    #[arg(long, value_name = "SECONDS", default_value_t = AppHealth::INTERVAL_SECONDS, value_parser = above_zero())]
     pub app_health_probe_interval: u32,
     /// Milliseconds that the application may take for an answer.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500, value_parser = above_zero())]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = AppHealth::TIMEOUT_MILLIS, value_parser = above_zero())]
     pub app_health_probe_timeout: u32,
     /// How many bad answers in a row make it unhealthy.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = above_zero())]
+    #[arg(long, value_name = "N", default_value_t = AppHealth::THRESHOLD, value_parser = above_zero())]
     pub app_health_threshold: u32,
 }
 
@@ -42,7 +42,7 @@ impl GuardOptions {
         "app_health_threshold",
     ];
 
-    /// What they say; the token comes from the environment.
+    /// What they say.
     pub fn guard(&self) -> Guard {
         let health = AppHealth {
             path: AppHealth::path_of(self.app_health_check_path.clone()),
@@ -50,12 +50,6 @@ impl GuardOptions {
             timeout: Duration::from_millis(self.app_health_probe_timeout.into()),
             threshold: self.app_health_threshold,
         };
-        // As daprd: 0 and less are no bound.
-        let max_concurrency = self.app_max_concurrency.and_then(|number| u32::try_from(number).ok());
-        Guard {
-            token: None,
-            health: self.enable_app_health_check.then_some(health),
-            max_concurrency: max_concurrency.filter(|number| *number > 0),
-        }
+        Guard::written(self.app_max_concurrency, self.enable_app_health_check.then_some(health))
     }
 }

@@ -1,11 +1,11 @@
 //! How many requests an application has at a time.
 
+use super::guarded;
 use hyper::Method;
 use serde_json::json;
 use weft::bootstrap::Guard;
 use weft_tests::app::OpenStream;
 use weft_tests::dapr;
-use weft_tests::mesh::Mesh;
 use weft_tests::raw::Raw;
 use weft_tests::wait;
 
@@ -20,14 +20,7 @@ fn bounded(workers: u32, limit: u32) {
     let least = if workers == 1 { most } else { 1 };
     let subscription = json!([{"pubsubname": "membus", "topic": "parcels", "routes": {"default": "/hold"}}]);
     let guard = Guard { max_concurrency: Some(limit), ..Guard::default() };
-    let mesh = Mesh::builder()
-        .workers(workers)
-        .in_memory()
-        .app("orders")
-        .app("warehouse")
-        .guard(guard)
-        .subscriptions(subscription)
-        .start();
+    let mesh = guarded(workers, guard, subscription);
     mesh.wait_until_subscribed("warehouse");
     let streams = mesh.app("warehouse").server.on_stream("/hold");
     let mut callers: Vec<Raw> = (0..CALLS).map(|_| mesh.app("orders").raw()).collect();

@@ -1,5 +1,6 @@
 //! Health checks of the application.
 
+use super::guarded;
 use hyper::Method;
 use serde_json::json;
 use std::sync::Arc;
@@ -18,14 +19,7 @@ fn start(workers: u32) -> Mesh {
         {"pubsubname": "membus", "topic": "parcels", "routes": {"default": "/parcels"}, "deadLetterTopic": "dead"},
         {"pubsubname": "membus", "topic": "dead", "routes": {"default": "/dead"}},
     ]);
-    Mesh::builder()
-        .workers(workers)
-        .in_memory()
-        .app("orders")
-        .app("warehouse")
-        .guard(guard)
-        .subscriptions(subscriptions)
-        .start()
+    guarded(workers, guard, subscriptions)
 }
 
 /// Lets the application answer health checks with the status that is in the cell.

@@ -1,11 +1,11 @@
 //! The application's own token: by it the application knows that its proxy calls.
 
+use super::guarded;
 use hyper::Method;
 use serde_json::json;
 use weft::bootstrap::Guard;
 use weft_tests::app::{Reply, Seen};
 use weft_tests::dapr::{self, unique};
-use weft_tests::mesh::Mesh;
 use weft_tests::shared::Meshes;
 
 /// `%` means something to Envoy, not to Dapr.
@@ -14,14 +14,7 @@ const TOKEN: &str = "100%secret%DOWNSTREAM_PEER_ID%";
 static MESHES: Meshes = Meshes::new(|workers| {
     let guard = Guard { token: Some(TOKEN.to_owned()), ..Guard::default() };
     let subscription = json!([{"pubsubname": "membus", "topic": "parcels", "routes": {"default": "/parcels"}}]);
-    Mesh::builder()
-        .workers(workers)
-        .in_memory()
-        .app("orders")
-        .app("warehouse")
-        .guard(guard)
-        .subscriptions(subscription)
-        .start()
+    guarded(workers, guard, subscription)
 });
 
 fn token(seen: &Seen) -> Option<String> {
