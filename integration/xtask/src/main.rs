@@ -42,19 +42,25 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Xtask::parse().verb {
-        Verb::Demo(options) => demo::run(&options),
-        Verb::Test(options) => test::run(&options),
-        Verb::Bench(options) => bench::run(&options),
-        Verb::Wasm(options) => wasm::run(&options),
-        Verb::Lint => lint::run(),
-        Verb::CleanTools => tools::clean(),
-    };
+    // A module's build names this program as its linker.
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let outcome = if wasm::link::is_asked(&arguments) { wasm::link::link(arguments) } else { run(Xtask::parse().verb) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("xtask: {why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(verb: Verb) -> process::Outcome {
+    match verb {
+        Verb::Demo(options) => demo::run(&options),
+        Verb::Test(options) => test::run(&options),
+        Verb::Bench(options) => bench::run(&options),
+        Verb::Wasm(options) => wasm::run(&options),
+        Verb::Lint => lint::run(),
+        Verb::CleanTools => tools::clean(),
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask wasm`: the modules, their size and what they cost a proxy.
 
 mod footprint;
+pub mod link;
 mod module;
 
 use crate::process::{self, Outcome, cargo, say};
@@ -14,7 +15,10 @@ use weft_limits::Limits;
 pub const TARGET: &str = "wasm32-wasip1";
 
 /// File names of the modules and the cargo flags that make them.
-pub const VARIANTS: &[(&str, &[&str])] = &[("weft-route.wasm", &["--no-default-features"]), ("weft.wasm", &[])];
+pub const VARIANTS: &[(&str, &[&str])] = &[("weft-route.wasm", &[ROUTING_ONLY]), ("weft.wasm", &[])];
+
+/// The flag of a module without blocks, flows and links.
+const ROUTING_ONLY: &str = "--no-default-features";
 
 /// Largest function, in bytes of code: V8 takes far more memory for large ones.
 const LARGEST_FUNCTION: usize = 10 * 1024;
@@ -51,7 +55,12 @@ fn build_one(package: &str, features: &[&str], name: &str) -> Outcome {
     let folder = paths::target().join("wasm");
     let mut build = cargo();
     build.args(["build", "--quiet", "--locked", "-p", package, "--target", TARGET, "--profile", "release-wasm"]);
-    build.args(features).arg("--target-dir").arg(&folder).env("CARGO_ENCODED_RUSTFLAGS", flags().join("\x1f"));
+    // The no-op filter is what others would build: with every callback.
+    let mut flags = flags();
+    if package == "weft-filter" {
+        flags.extend(link::flags(!features.contains(&ROUTING_ONLY))?);
+    }
+    build.args(features).arg("--target-dir").arg(&folder).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     process::run(&mut build)?;
     let file = package.replace('-', "_") + ".wasm";
     let built = folder.join(TARGET).join("release-wasm").join(file);
