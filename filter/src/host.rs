@@ -9,6 +9,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, GrpcStatusCode, MapType, MetricType, Status};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
+use weft_core::blocks::Blocks;
 use weft_core::exchange::AnswerHead;
 use weft_core::grpc::{GrpcStatus, Refusal};
 use weft_core::host::{
@@ -105,6 +106,9 @@ impl Host for Proxy {
     }
 
     fn count(&self, metric: Metric, by: u32) {
+        if !Blocks::HAVE_FLOWS {
+            return;
+        }
         let define = || hostcalls::define_metric(MetricType::Counter, metric.name()).ok();
         METRICS.with(|metrics| {
             let Some(slot) = metrics.get(metric as usize) else { return };
@@ -120,6 +124,9 @@ impl Host for Proxy {
     }
 
     fn http_call(&self, call: HttpCall<'_>) -> Result<CallId, HostError> {
+        if !Blocks::HAVE_FLOWS {
+            return Err(HostError::Gone);
+        }
         let body = (!call.body.is_empty()).then_some(call.body);
         let timeout = call.timeout.max(Duration::from_millis(1));
         hostcalls::dispatch_http_call(call.cluster, call.headers, body, Vec::new(), timeout)
@@ -128,16 +135,25 @@ impl Host for Proxy {
     }
 
     fn tcp_open(&self, target: &TcpTarget) -> Result<TcpId, HostError> {
+        if !Blocks::HAVE_FLOWS {
+            return Err(HostError::Gone);
+        }
         hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, Vec::new()).map(TcpId).map_err(refusal)
     }
 
     fn tcp_send(&self, id: TcpId, bytes: &[u8]) -> Result<(), HostError> {
+        if !Blocks::HAVE_FLOWS {
+            return Err(HostError::Gone);
+        }
         as_context(self.root, || hostcalls::send_grpc_stream_message(id.0, Some(bytes), false))
             .unwrap_or(Err(Status::NotFound))
             .map_err(|_| HostError::Gone)
     }
 
     fn tcp_close(&self, id: TcpId) {
+        if !Blocks::HAVE_FLOWS {
+            return;
+        }
         // A stream that has ended in the meantime is not found; that is as good.
         let _ = as_context(self.root, || hostcalls::cancel_grpc_stream(id.0));
     }

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use weft_core::app::{App, refusals};
+use weft_core::blocks::Blocks;
 use weft_core::config::{LogLevel, Problem};
 use weft_core::host::{CallId, TcpId};
 use weft_core::inbound::Callee;
@@ -67,7 +68,8 @@ impl Root {
 
     fn configure(&mut self) -> Result<(), Vec<Problem>> {
         let role = host::root_id();
-        if role == "weft.tcp" {
+        // A module for routing only has no components, so nothing that it could link.
+        if Blocks::HAVE_FLOWS && role == "weft.tcp" {
             self.role = Role::Tcp;
             return Ok(());
         }
@@ -84,8 +86,10 @@ impl Root {
                 self.role = Role::Inbound(Callee::read(&text, proxy, vm)?);
             }
             other => {
-                let what = format!("root_id {other:?} is no role");
-                return Err(vec![Problem::new("root_id", what, "use weft.api, weft.inbound or weft.tcp")]);
+                let what = ["names no role of this module: ", other].concat();
+                let roles =
+                    if Blocks::HAVE_FLOWS { "weft.api, weft.inbound or weft.tcp" } else { "weft.api or weft.inbound" };
+                return Err(vec![Problem::new("root_id", what, ["use ", roles].concat())]);
             }
         }
         Ok(())
@@ -135,6 +139,9 @@ impl Context for Root {
         let Role::Api { app, proxy } = &self.role else {
             return true;
         };
+        if !Blocks::HAVE_FLOWS {
+            return true;
+        }
         app.drain();
         if app.is_idle() || self.draining.replace(true) {
             return true;
@@ -189,8 +196,8 @@ impl RootContext for Root {
         match &self.role {
             Role::Api { app, .. } => Some(Box::new(Api::new(Rc::clone(app), id))),
             Role::Inbound(callee) => Some(Box::new(Inbound::new(Rc::clone(callee), id))),
-            Role::Tcp => Some(Box::new(Tcp::new(id))),
-            Role::None => None,
+            Role::Tcp if Blocks::HAVE_FLOWS => Some(Box::new(Tcp::new(id))),
+            Role::Tcp | Role::None => None,
         }
     }
 }

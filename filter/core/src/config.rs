@@ -223,7 +223,7 @@ pub struct Component {
 }
 
 /// A subscription of the application to a topic.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscription {
     /// Name of the broker component.

@@ -7,6 +7,7 @@ pub(crate) use respond::{made_up, named_by_connection};
 
 use crate::api::{Route, path, route};
 use crate::app::{App, Request};
+use crate::blocks::Blocks;
 use crate::config::ApiProtocol;
 use crate::gate::BadToken;
 use crate::grpc::{self, Refusal, is_grpc};
@@ -136,6 +137,10 @@ impl Exchange {
     fn serve(&mut self, route: Route, request: Request, ended: bool) -> Step {
         if let Some(reply) = self.app.at_once(&route, &request) {
             return Step::Reply(reply);
+        }
+        // Without flows every answer is there at once.
+        if !Blocks::HAVE_FLOWS {
+            return Step::Continue;
         }
         if !route.needs_body() || ended {
             return self.start(route, request);

@@ -18,13 +18,16 @@ impl Blocks {
     /// Nothing to build.
     ///
     /// # Errors
-    /// Components, which this module cannot serve.
+    /// Components and subscriptions, which this module cannot serve.
     pub fn new(config: &PluginConfig, _runtime: &Runtime) -> Result<Self, Vec<Problem>> {
-        if config.components.is_empty() {
-            return Ok(Self);
-        }
-        let remedy = "load weft.wasm, or remove them";
-        Err(vec![Problem::new("$.components", "are not served by the module for routing only", remedy)])
+        let members =
+            [("$.components", config.components.is_empty()), ("$.subscriptions", config.subscriptions.is_empty())];
+        let problem = |(path, _)| {
+            let (what, remedy) = ("are not served by the module for routing only", "load weft.wasm, or remove them");
+            Problem::new(path, what, remedy)
+        };
+        let problems: Vec<Problem> = members.into_iter().filter(|(_, is_empty)| !is_empty).map(problem).collect();
+        if problems.is_empty() { Ok(Self) } else { Err(problems) }
     }
 
     /// Nothing.

@@ -89,17 +89,25 @@ fn api_rule(object: &RawObject<'_>) -> ApiRule {
 
 #[inline(never)]
 fn component(object: &RawObject<'_>) -> Component {
+    let (name, kind) = (text(object, "name"), text(object, "type"));
+    if !Blocks::HAVE_FLOWS {
+        return Component { name, kind, version: String::new(), cluster: None, metadata: BTreeMap::new() };
+    }
     Component {
-        name: text(object, "name"),
-        kind: text(object, "type"),
+        name,
+        kind,
         version: text_or(object, "version", DEFAULT_COMPONENT_VERSION),
         cluster: maybe(object, "cluster"),
         metadata: texts(object, "metadata"),
     }
 }
 
+/// A module for routing only refuses components and subscriptions, so there it is enough to know of them.
 #[inline(never)]
 fn subscription(object: &RawObject<'_>) -> Subscription {
+    if !Blocks::HAVE_FLOWS {
+        return Subscription::default();
+    }
     let rule = |rule: &RawObject<'_>| Rule { condition: text(rule, "match"), path: text(rule, "path") };
     let routes = child(object, "routes").unwrap_or_default();
     Subscription {
@@ -185,10 +193,6 @@ fn text_or(object: &RawObject<'_>, name: &str, default: &str) -> String {
 
 #[inline(never)]
 fn texts(object: &RawObject<'_>, name: &str) -> BTreeMap<String, String> {
-    // Components are all that has them, and a module for routing only refuses those.
-    if !Blocks::HAVE_FLOWS {
-        return BTreeMap::new();
-    }
     object.string_map(name).ok().flatten().unwrap_or_default()
 }
 

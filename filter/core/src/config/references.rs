@@ -2,6 +2,7 @@
 
 use super::check::{index, is_label, step};
 use super::{Component, DEFAULT_NAMESPACE, PluginConfig, Policy, Problem, Subscription};
+use crate::blocks::Blocks;
 
 /// Checks a draft; what is empty or absent in it and has to be there was reported already.
 #[inline(never)]
@@ -23,14 +24,20 @@ fn look(config: &PluginConfig, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&path, "is no app id", "write <id> or <id>.<namespace>"));
         }
     }
+    if Blocks::HAVE_FLOWS {
+        look_at_blocks(config, problems);
+    }
+    if let Some(access) = &config.access_control {
+        check_policies(&access.policies, problems);
+    }
+}
+
+fn look_at_blocks(config: &PluginConfig, problems: &mut Vec<Problem>) {
     for (at, component) in config.components.iter().enumerate() {
         check_component(config, at, component, problems);
     }
     for (at, subscription) in config.subscriptions.iter().enumerate() {
         check_subscription(config, at, subscription, problems);
-    }
-    if let Some(access) = &config.access_control {
-        check_policies(&access.policies, problems);
     }
     if !config.subscriptions.is_empty() && config.app.is_none() {
         problems.push(Problem::new("$.app", "is missing", "add it: subscriptions need the application's address"));
