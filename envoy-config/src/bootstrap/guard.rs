@@ -109,10 +109,8 @@ impl Guard {
             "max_requests": ANY,
         });
         cluster.insert("circuit_breakers".to_owned(), json!({"thresholds": [threshold]}));
-        if protocol.is_http2() {
-            let streams = json!({"http2_protocol_options": {"max_concurrent_streams": 1}});
-            add_option(cluster, "explicit_http_config", streams);
-        }
+        let (member, versions) = protocol.versions(&json!({"max_concurrent_streams": 1}));
+        add_option(cluster, member, versions);
         if others > 0 {
             // A connection that one worker keeps for later is one that the others do not have.
             add_option(cluster, "common_http_protocol_options", json!({"max_requests_per_connection": 1}));
@@ -122,7 +120,7 @@ impl Guard {
     fn check(&self, health: &AppHealth, protocol: Protocol) -> Value {
         let seconds = |time: Duration| format!("{}s", time.as_secs_f64());
         let headers: Vec<Value> = self.token.iter().map(|token| field(token)).collect();
-        json!({
+        let mut check = json!({
             "timeout": seconds(health.timeout),
             "interval": seconds(health.interval),
             "no_traffic_interval": seconds(health.interval),
@@ -136,7 +134,12 @@ impl Guard {
                 "request_headers_to_add": headers,
                 "codec_client_type": if protocol.is_http2() { "HTTP2" } else { "HTTP1" },
             },
-        })
+        });
+        if let (Protocol::Https, Some(members)) = (protocol, check.as_object_mut()) {
+            // The question is in one version, so no other may be agreed on.
+            members.insert("tls_options".to_owned(), json!({"alpn_protocols": ["http/1.1"]}));
+        }
+        check
     }
 }
 

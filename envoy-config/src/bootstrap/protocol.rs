@@ -12,7 +12,7 @@ pub enum Protocol {
     /// HTTP/1.1.
     #[default]
     Http,
-    /// HTTP/1.1 over TLS.
+    /// HTTP/2 or HTTP/1.1 over TLS, as the application likes.
     Https,
     /// HTTP/2 without TLS.
     H2c,
@@ -38,22 +38,29 @@ impl Protocol {
 
     /// What Envoy's cluster of the application needs to speak it.
     pub(super) fn options(self) -> Value {
-        let explicit = if self.is_http2() {
-            json!({"http2_protocol_options": {}})
-        } else {
-            json!({"http_protocol_options": http1()})
-        };
-        json!({OPTIONS_NAME: {"@type": OPTIONS, "explicit_http_config": explicit}})
+        let (member, value) = self.versions(&json!({}));
+        json!({OPTIONS_NAME: {"@type": OPTIONS, member: value}})
+    }
+
+    /// The member of the HTTP options that says which versions of HTTP there are, with these settings for HTTP/2.
+    pub(super) fn versions(self, http2: &Value) -> (&'static str, Value) {
+        match self {
+            Self::Http => ("explicit_http_config", json!({"http_protocol_options": http1()})),
+            // By what the application says in the handshake, so that it can be called by gRPC too.
+            Self::Https => ("auto_config", json!({"http_protocol_options": http1(), "http2_protocol_options": http2})),
+            Self::H2c | Self::Grpc | Self::Grpcs => ("explicit_http_config", json!({"http2_protocol_options": http2})),
+        }
     }
 
     /// TLS to the application, if it has any. As Dapr, any certificate will do: the port is this machine's own.
     pub(super) fn transport(self) -> Option<Value> {
-        let next = match self {
-            Self::Https => "http/1.1",
-            Self::Grpcs => "h2",
+        let common = match self {
+            // Envoy offers what the options say.
+            Self::Https => json!({}),
+            Self::Grpcs => json!({"alpn_protocols": ["h2"]}),
             Self::Http | Self::H2c | Self::Grpc => return None,
         };
-        let context = json!({"@type": TLS, "common_tls_context": {"alpn_protocols": [next]}});
+        let context = json!({"@type": TLS, "common_tls_context": common});
         Some(json!({"name": "envoy.transport_sockets.tls", "typed_config": context}))
     }
 }

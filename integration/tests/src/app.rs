@@ -4,9 +4,11 @@ mod grpc;
 mod script;
 mod server;
 mod stream;
+mod tls;
 
 pub use script::{Reply, Seen};
 pub use stream::{OpenStream, Streams};
+pub use tls::Secure;
 
 use crate::{ports, wait};
 use script::{Script, State};
@@ -14,12 +16,13 @@ use serde_json::Value;
 use server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A server of HTTP/1.1 and, without TLS, HTTP/2 on a port of its own. What no script answers is answered 404. gRPC
+/// A server of HTTP/1.1 and HTTP/2 on a port of its own, without TLS unless it is [`TestApp::secure`]. What no script answers is answered 404. gRPC
 /// calls are answered by the service of [`crate::grpc::Talk`].
 pub struct TestApp {
     port: u16,
     state: Arc<State>,
     server: Mutex<Option<Server>>,
+    secure: Option<Secure>,
 }
 
 impl TestApp {
@@ -34,7 +37,16 @@ impl TestApp {
     /// A server that has a port but does not listen yet.
     #[must_use]
     pub fn stopped() -> Self {
-        Self { port: ports::free(), state: Arc::default(), server: Mutex::new(None) }
+        Self { port: ports::free(), state: Arc::default(), server: Mutex::new(None), secure: None }
+    }
+
+    /// As [`TestApp::start`], for clients that come with TLS only.
+    #[must_use]
+    pub fn secure(secure: Secure) -> Self {
+        let mut app = Self::stopped();
+        app.secure = Some(secure);
+        app.resume();
+        app
     }
 
     /// The port, on 127.0.0.1; the same after [`TestApp::resume`].
@@ -54,7 +66,7 @@ impl TestApp {
     pub fn resume(&self) {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if server.is_none() {
-            *server = Some(Server::start(self.port, self.state.clone()));
+            *server = Some(Server::start(self.port, self.state.clone(), self.secure.clone()));
         }
     }
 

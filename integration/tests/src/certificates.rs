@@ -14,7 +14,20 @@ pub struct Certificates {
     /// The server's key.
     pub server_key: PathBuf,
     /// A client's certificate and its key, as text.
-    pub client: (String, String),
+    pub client: Pair,
+}
+
+/// A certificate and its key, both PEM.
+pub type Pair = (String, String);
+
+/// A certificate that nobody else has signed, for a server that may be called anything.
+///
+/// # Panics
+/// If there is no randomness.
+#[must_use]
+pub fn self_signed() -> Pair {
+    let made = rcgen::generate_simple_self_signed(["nobody.test".to_owned()]).expect("a certificate");
+    (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
 impl Certificates {
@@ -22,12 +35,12 @@ impl Certificates {
     #[must_use]
     pub fn make(folder: &Path) -> Self {
         let authority = Authority::new(folder);
-        let (server, server_key) = authority.signed(dns("127.0.0.1"), &[ExtendedKeyUsagePurpose::ServerAuth]);
+        let (server, server_key) = authority.server("127.0.0.1");
         Self {
             authority: authority.certificate.clone(),
             server: write(folder, "server.pem", &server),
             server_key: write(folder, "server.key", &server_key),
-            client: authority.signed(dns("weft.test"), &[ExtendedKeyUsagePurpose::ClientAuth]),
+            client: authority.client(),
         }
     }
 }
@@ -52,15 +65,27 @@ impl Authority {
         Self { certificate: write(folder, "authority.pem", &own.pem()), issuer: Issuer::new(params, key) }
     }
 
+    /// A certificate for the server of this name, or address.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Pair {
+        self.signed(dns(name), &[ExtendedKeyUsagePurpose::ServerAuth])
+    }
+
+    /// A certificate for a client.
+    #[must_use]
+    pub fn client(&self) -> Pair {
+        self.signed(dns("weft.test"), &[ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
     /// A certificate and its key, both PEM, for a server and client of a mesh. `identity` is its URI, if it has one.
     #[must_use]
-    pub fn workload(&self, identity: Option<&str>) -> (String, String) {
+    pub fn workload(&self, identity: Option<&str>) -> Pair {
         let uri = |identity: &str| SanType::URI(identity.try_into().expect("ASCII"));
         let name = identity.map_or_else(|| dns("nobody.test"), uri);
         self.signed(name, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    fn signed(&self, name: SanType, usages: &[ExtendedKeyUsagePurpose]) -> (String, String) {
+    fn signed(&self, name: SanType, usages: &[ExtendedKeyUsagePurpose]) -> Pair {
         let mut params = CertificateParams::new([]).expect("no names");
         params.subject_alt_names = vec![name];
         params.extended_key_usages = usages.to_vec();

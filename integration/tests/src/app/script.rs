@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 pub struct Seen {
     /// The verb.
     pub method: String,
+    /// The protocol that it came in.
+    pub version: hyper::Version,
     /// Path and query, as they stood in the request line.
     pub target: String,
     /// Names in lower case, values as bytes; those of one name are in the order in which they came.

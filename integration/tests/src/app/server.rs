@@ -1,7 +1,7 @@
 //! The server under a test application.
 
 use super::script::{Reply, Script, Seen, State};
-use super::{grpc, stream};
+use super::{Secure, grpc, stream};
 use crate::runtime::{block_on, runtime};
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -16,7 +16,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -24,9 +25,9 @@ pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub(super) struct Server(JoinHandle<()>);
 
 impl Server {
-    pub(super) fn start(port: u16, state: Arc<State>) -> Self {
+    pub(super) fn start(port: u16, state: Arc<State>, secure: Option<Secure>) -> Self {
         let listener = block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
-        Self(runtime().spawn(accept(listener, state)))
+        Self(runtime().spawn(accept(listener, state, secure)))
     }
 
     /// Closes the listener and every connection before it returns.
@@ -37,17 +38,28 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<Secure>) {
     let mut connections = JoinSet::new();
     loop {
         let (socket, _) = listener.accept().await.expect("connections can be taken");
-        connections.spawn(serve(socket, state.clone()));
+        socket.set_nodelay(true).expect("a connected socket");
+        let (state, secure) = (state.clone(), secure.clone());
+        connections.spawn(async move {
+            match secure {
+                None => serve(socket, state).await,
+                Some(secure) => {
+                    // A client that does not like the certificate is no fault of the application.
+                    if let Ok(socket) = secure.accept(socket).await {
+                        serve(socket, state).await;
+                    }
+                }
+            }
+        });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn serve(socket: TcpStream, state: Arc<State>) {
-    socket.set_nodelay(true).expect("a connected socket");
+async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, state: Arc<State>) {
     let service = service_fn(move |request| {
         let state = state.clone();
         async move { answer(request, &state).await.ok_or(HangUp) }
@@ -72,6 +84,7 @@ fn head(request: &Request<Incoming>) -> Seen {
     let headers = request.headers().iter();
     Seen {
         method: request.method().as_str().to_owned(),
+        version: request.version(),
         target: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
         headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         body: Bytes::new(),
