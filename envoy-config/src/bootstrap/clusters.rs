@@ -126,9 +126,10 @@ pub(super) fn backend(backend: &Backend) -> Value {
 }
 
 fn transport(tls: &Tls, host: &str) -> Value {
+    let is_address = host.parse::<IpAddr>().is_ok();
     let mut common = serde_json::Map::new();
     if let Some(authorities) = &tls.authorities {
-        let kind = if host.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
+        let kind = if is_address { "IP_ADDRESS" } else { "DNS" };
         let validation = json!({
             "trusted_ca": {"filename": authorities},
             "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
@@ -139,8 +140,10 @@ fn transport(tls: &Tls, host: &str) -> Value {
         let pair = json!({"certificate_chain": {"inline_string": certificate}, "private_key": {"inline_string": key}});
         common.insert("tls_certificates".to_owned(), json!([pair]));
     }
+    // A server's name in the handshake is never an address (RFC 6066, 3), and servers may refuse one.
+    let sni = if is_address { "" } else { host };
     json!({
         "name": "envoy.transport_sockets.tls",
-        "typed_config": {"@type": TLS, "sni": host, "common_tls_context": common},
+        "typed_config": {"@type": TLS, "sni": sni, "common_tls_context": common},
     })
 }
