@@ -48,8 +48,9 @@ Examples:
   weft run -f run.yaml
 
 Environment:
-  ENVOY_BIN   Envoy's binary; else `envoy` on PATH
-  WEFT_WASM   as --wasm";
+  ENVOY_BIN      Envoy's binary; else `envoy` on PATH
+  SSL_CERT_FILE  certificate authorities of servers that are called by TLS; else the system's
+  WEFT_WASM      as --wasm";
 
 const RENDER_HELP: &str = "\
 Without ports, the first application gets Dapr's own, 3500 and 50001, the others those that follow. The configuration \

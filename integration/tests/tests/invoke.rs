@@ -24,6 +24,8 @@ mod ids;
 mod made_up;
 #[path = "invoke/outside.rs"]
 mod outside;
+#[path = "invoke/outside_tls.rs"]
+mod outside_tls;
 #[path = "invoke/paths.rs"]
 mod paths;
 #[path = "invoke/streams.rs"]

@@ -15,6 +15,8 @@ pub struct Seen {
     pub method: String,
     /// The protocol that it came in.
     pub version: hyper::Version,
+    /// The name that the client wanted in its TLS handshake.
+    pub server_name: Option<String>,
     /// Path and query, as they stood in the request line.
     pub target: String,
     /// Names in lower case, values as bytes; those of one name are in the order in which they came.

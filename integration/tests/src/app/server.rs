@@ -46,11 +46,12 @@ async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<Secure>
         let (state, secure) = (state.clone(), secure.clone());
         connections.spawn(async move {
             match secure {
-                None => serve(socket, state).await,
+                None => serve(socket, state, None).await,
                 Some(secure) => {
                     // A client that does not like the certificate is no fault of the application.
                     if let Ok(socket) = secure.accept(socket).await {
-                        serve(socket, state).await;
+                        let name = socket.get_ref().1.server_name().map(ToOwned::to_owned);
+                        serve(socket, state, name).await;
                     }
                 }
             }
@@ -59,10 +60,10 @@ async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<Secure>
     }
 }
 
-async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, state: Arc<State>) {
+async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, state: Arc<State>, name: Option<String>) {
     let service = service_fn(move |request| {
-        let state = state.clone();
-        async move { answer(request, &state).await.ok_or(HangUp) }
+        let (state, seen) = (state.clone(), head(&request, name.clone()));
+        async move { answer(request, seen, &state).await.ok_or(HangUp) }
     });
     // A peer that goes away is no fault of the application.
     let _gone = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
@@ -80,11 +81,12 @@ impl fmt::Display for HangUp {
 
 impl std::error::Error for HangUp {}
 
-fn head(request: &Request<Incoming>) -> Seen {
+fn head(request: &Request<Incoming>, server_name: Option<String>) -> Seen {
     let headers = request.headers().iter();
     Seen {
         method: request.method().as_str().to_owned(),
         version: request.version(),
+        server_name,
         target: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
         headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         body: Bytes::new(),
@@ -93,8 +95,7 @@ fn head(request: &Request<Incoming>) -> Seen {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Option<Response<Body>> {
-    let mut seen = head(&request);
+async fn answer(request: Request<Incoming>, mut seen: Seen, state: &Arc<State>) -> Option<Response<Body>> {
     if grpc::is_grpc(&request) {
         state.remember(seen);
         return Some(grpc::answer(request, Arc::clone(state)).await);

@@ -12,22 +12,22 @@ use weft_tests::names::Names;
 use weft_tests::shared::Meshes;
 use weft_tests::wait;
 
-static NAMES: LazyLock<Names> = LazyLock::new(Names::start);
+pub(super) static NAMES: LazyLock<Names> = LazyLock::new(Names::start);
 /// The one host of the outside, at a loopback address.
 static HOST: LazyLock<TestApp> = LazyLock::new(TestApp::start);
 
-const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+pub(super) const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Another loopback address, which no configuration here lists.
 const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-fn outside(hosts: &[&str], addresses: &[&str]) -> Outside {
+pub(super) fn outside(hosts: &[&str], addresses: &[&str]) -> Outside {
     let hosts = hosts.iter().map(|it| (*it).to_owned()).collect();
     let addresses = addresses.iter().map(|it| it.parse().expect("an address")).collect();
     Outside { hosts, addresses, authorities: None }
 }
 
 /// Names are asked at the test's own server.
-fn ask_test_server(value: &mut Value) {
+pub(super) fn ask_test_server(value: &mut Value) {
     if let Some(cache) = value.get_mut("dns_cache_config") {
         let resolver =
             json!({"socket_address": {"address": "127.0.0.1", "port_value": NAMES.port(), "protocol": "UDP"}});
@@ -54,7 +54,7 @@ static OPEN: Meshes = Meshes::new(|workers| {
     builder.edit(ask_test_server).start()
 });
 
-fn says(answer: &Answer, part: &str) {
+pub(super) fn says(answer: &Answer, part: &str) {
     let body = dapr::error(answer, 500, "ERR_DIRECT_INVOKE");
     assert!(
         body["message"].as_str().is_some_and(|it| it.starts_with("failed to invoke, id: ") && it.contains(part)),
