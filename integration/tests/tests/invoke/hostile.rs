@@ -1,8 +1,9 @@
 //! Requests that are made to be understood in two ways: no part of one reaches an application as a request of its own.
 
 use super::MESHES;
+use hyper::Method;
 use weft_tests::app::Reply;
-use weft_tests::dapr::unique;
+use weft_tests::dapr::{self, unique};
 use weft_tests::mesh::Mesh;
 
 /// What the first answer may be.
@@ -162,7 +163,23 @@ fn connect_opens_no_tunnel() {
 }
 
 #[test]
-fn an_unknown_verb_reaches_nobody() {
+fn connect_over_http2_reaches_nobody() {
+    MESHES.each(|mesh| {
+        let mark = unique("connect");
+        for path in ["/v1.0/invoke/warehouse/method/x", "/"] {
+            let call = mesh.app("orders").call(Method::CONNECT, path).http2();
+            let answer = call.header("dapr-app-id", "warehouse").header("x-mark", &mark).send();
+            dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
+        }
+        for app in ["orders", "warehouse"] {
+            let seen = mesh.app(app).server.all_seen();
+            assert!(seen.iter().all(|it| it.value("x-mark").as_ref() != Some(&mark)), "{app}");
+        }
+    });
+}
+
+#[test]
+fn a_verb_that_the_proxy_does_not_know_reaches_nobody_by_http1() {
     MESHES.each(|mesh| {
         for verb in ["BREW", "get", "G\u{1}T", "PROPFINDER"] {
             send(mesh, &format!("{}\r\n", CALL.replace("POST", verb)), &Wanted::Refused);

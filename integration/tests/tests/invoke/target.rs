@@ -82,6 +82,23 @@ fn any_verb_reaches_the_application() {
 }
 
 #[test]
+fn a_verb_that_dapr_does_not_know_is_passed_on_where_the_proxy_takes_it() {
+    MESHES.each(|mesh| {
+        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+        for (verb, by_http1) in [("PROPFIND", 200), ("PURGE", 200), ("MKCOL", 200), ("BREW", 400), ("get", 400)] {
+            let path = format!("/{}", unique("verb"));
+            warehouse.server.on(&path, Reply::status(200));
+            let mut client = orders.raw();
+            client.write(format!("{verb} {path} HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: warehouse\r\n\r\n"));
+            assert_eq!(client.answer().map(|it| it.status), Some(by_http1), "{verb}");
+            orders.call(verb.parse().unwrap(), &path).header("dapr-app-id", "warehouse").http2().send().expect(200);
+            let seen: Vec<String> = warehouse.server.seen(&path).into_iter().map(|it| it.method).collect();
+            assert_eq!(seen, vec![verb; if by_http1 == 200 { 2 } else { 1 }]);
+        }
+    });
+}
+
+#[test]
 fn the_query_reaches_the_application_byte_for_byte() {
     MESHES.each(|mesh| {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
