@@ -27,6 +27,7 @@ pub mod redis;
 pub mod runtime;
 pub mod shared;
 pub mod stub;
+pub mod tls;
 pub mod wait;
 pub mod weft;
 pub mod yaml;

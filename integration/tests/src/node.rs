@@ -5,13 +5,12 @@ use crate::certificates::Authority;
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
 use crate::raw::Raw;
-use crate::{env, ports, wait};
+use crate::{env, ports, tls, wait};
 use hyper::Method;
 use serde_json::{Value, json};
 use weft::bootstrap::{Admin, App, Proxy};
 use weft_core::config::{AccessControl, Callers, Invoke, Target};
 
-const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 
 /// A change to a bootstrap.
@@ -193,7 +192,7 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
         admin: Admin::Off,
     };
     let mut bootstrap = proxy.bootstrap();
-    let common = common(&authority.workload(spec.identity.as_deref()), authority);
+    let common = tls::common(&authority.workload(spec.identity.as_deref()), &authority.certificate);
     let listeners = bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners");
     secure(listeners, spec, node, &common);
     listeners.extend(node.tunnels.iter().map(|(to, port)| tunnel(to, *port)));
@@ -203,24 +202,13 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
     bootstrap
 }
 
-fn common((certificate, key): &(String, String), authority: &Authority) -> Value {
-    let authority = std::fs::read_to_string(&authority.certificate).expect("the certificate can be read");
-    json!({
-        "tls_certificates": [{"certificate_chain": {"inline_string": certificate}, "private_key": {"inline_string": key}}],
-        "validation_context": {"trusted_ca": {"inline_string": authority}},
-    })
-}
-
 /// Lets what stands before the application listen on a port that demands certificates.
 fn secure(listeners: &mut [Value], spec: &Spec, node: &Node, common: &Value) {
     let name = format!("weft_inbound_{}", spec.id);
     let listener = listeners.iter_mut().find(|it| it["name"] == name.as_str()).expect("a listener for the application");
     listener.as_object_mut().expect("an object").remove("internal_listener");
     listener["address"] = address(node.inbound);
-    let context = json!({"@type": format!("{TLS}.DownstreamTlsContext"), "require_client_certificate": true,
-        "common_tls_context": common});
-    listener["filter_chains"][0]["transport_socket"] =
-        json!({"name": "envoy.transport_sockets.tls", "typed_config": context});
+    listener["filter_chains"][0]["transport_socket"] = tls::accepts(common);
 }
 
 fn address(port: u16) -> Value {
@@ -230,7 +218,6 @@ fn address(port: u16) -> Value {
 /// A cluster of another application's proxy.
 fn cluster(other: &Node, common: &Value) -> Value {
     let name = cluster_name(&other.id);
-    let context = json!({"@type": format!("{TLS}.UpstreamTlsContext"), "common_tls_context": common});
     json!({
         "name": name,
         "type": "STATIC",
@@ -239,7 +226,7 @@ fn cluster(other: &Node, common: &Value) -> Value {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(other.inbound)}}]}],
         },
-        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+        "transport_socket": tls::connects(common, None),
     })
 }
 
