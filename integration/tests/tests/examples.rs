@@ -126,8 +126,16 @@ fn the_example_for_linkerd_carries_calls_events_and_state() {
     assert_eq!(seen[0].value("host"), Some(service));
 
     orders.on("/own", Reply::status(200));
-    client::get(&example.address(8880), "/own").header("dapr-caller-app-id", "shop").send().expect(200);
-    assert_eq!(orders.wait_for("/own", 1)[0].value("dapr-callee-app-id").as_deref(), Some("orders"));
+    // As linkerd-proxy says it, and as a caller that it does not know.
+    let identity = "shop.retail.serviceaccount.identity.linkerd.cluster.local";
+    let call = || client::get(&example.address(8880), "/own").header("dapr-caller-app-id", "boss");
+    call().header("l5d-client-id", identity).send().expect(200);
+    call().send().expect(200);
+    let seen = orders.wait_for("/own", 2);
+    let told = |name| [&seen[0], &seen[1]].map(|it| it.value(name));
+    assert_eq!(told("dapr-caller-app-id"), [Some("shop".to_owned()), None]);
+    assert_eq!(told("dapr-caller-namespace"), [Some("retail".to_owned()), None]);
+    assert_eq!(seen[0].value("dapr-callee-app-id").as_deref(), Some("orders"));
 
     orders.on("/parcels", Reply::event("SUCCESS"));
     let publish = post(&example.address(50001), "/v1.0/publish/pubsub/parcels").json(&json!({"order": "o-1"}));
@@ -143,7 +151,11 @@ fn the_example_for_linkerd_carries_calls_events_and_state() {
 #[test]
 fn the_manifest_for_linkerd_fits_its_bootstrap() {
     let text = std::fs::read_to_string(weft_tests::env::workspace().join("linkerd-notes/envoy.yaml")).unwrap();
-    let [deployment, service] = yaml::documents("linkerd-notes/orders.yaml").try_into().unwrap();
+    let [account, deployment, service] = yaml::documents("linkerd-notes/orders.yaml").try_into().unwrap();
+    // Without a list of accounts, an account stands for the application of its name.
+    let name = &account["metadata"]["name"];
+    assert_eq!(&deployment["spec"]["template"]["spec"]["serviceAccountName"], name);
+    assert!(text.contains(&format!("\"appId\": {name}")) && !text.contains("serviceAccounts"));
     let sidecar = &deployment["spec"]["template"]["spec"]["initContainers"][0];
     assert_eq!(sidecar["restartPolicy"], "Always", "a native sidecar");
     for port in [&sidecar["startupProbe"]["httpGet"]["port"], &service["spec"]["ports"][0]["targetPort"]] {
