@@ -5,7 +5,7 @@ mod base;
 mod merge;
 
 use crate::envoy::EnvoyProcess;
-use crate::{env, ports};
+use crate::{env, ports, tls};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,23 +13,67 @@ use std::path::Path;
 /// A service that a sidecar knows.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Name of the Kubernetes service, in the namespace `default`.
-    pub name: String,
+    /// Its host name and, in the namespace `default`, the shorter forms of it.
+    pub(crate) names: Vec<String>,
     /// Its service port.
     pub port: u16,
     /// Where it is here, on 127.0.0.1.
     pub real: u16,
+    /// How the sidecar secures its connections to it, if it does.
+    pub(crate) transport: Option<Value>,
 }
 
 impl Service {
-    /// A service with one endpoint.
+    /// A Kubernetes service with one endpoint, which has no sidecar.
     #[must_use]
     pub fn new(name: &str, port: u16, real: u16) -> Self {
-        Self { name: name.to_owned(), port, real }
+        let names = vec![format!("{name}.default.svc.cluster.local"), name.to_owned(), format!("{name}.default")];
+        Self { names, port, real, transport: None }
     }
 
-    fn host(&self) -> String {
-        format!("{}.default.svc.cluster.local", self.name)
+    /// The same with a sidecar, to which this certificate is shown.
+    #[must_use]
+    pub fn meshed(mut self, certificate: &Value) -> Self {
+        self.transport = Some(tls::connects(certificate, None));
+        self
+    }
+
+    /// What a `ServiceEntry` with one host and one port, and the `DestinationRule` for that port, make of a host outside
+    /// of the mesh. `trusted` is the file of the authorities that this machine would trust.
+    ///
+    /// # Panics
+    /// If they say anything else.
+    #[must_use]
+    pub fn outside(entry: &Value, rule: &Value, real: u16, trusted: &Path) -> Self {
+        let [host, port] = [&entry["spec"]["hosts"], &entry["spec"]["ports"]].map(|list| match list.as_array() {
+            Some(list) if list.len() == 1 => list[0].clone(),
+            _ => panic!("one host and one port: {entry}"),
+        });
+        assert_eq!(
+            (&entry["kind"], &rule["kind"], &rule["spec"]["host"]),
+            (&json!("ServiceEntry"), &json!("DestinationRule"), &host)
+        );
+        assert_eq!(
+            (&port["protocol"], &entry["spec"]["resolution"]),
+            (&json!("HTTP"), &json!("DNS")),
+            "a host by its name"
+        );
+        let policy = &rule["spec"]["trafficPolicy"]["portLevelSettings"][0];
+        assert_eq!((&policy["port"]["number"], &policy["tls"]["mode"]), (&port["number"], &json!("SIMPLE")));
+        let names = policy["tls"]["subjectAltNames"].as_array().expect("names that the certificate may have");
+        let matchers: Vec<_> =
+            names.iter().map(|name| json!({"san_type": "DNS", "matcher": {"exact": name}})).collect();
+        let mut validation = tls::trusted(trusted);
+        validation["match_typed_subject_alt_names"] = json!(matchers);
+        let transport = tls::connects(&json!({"validation_context": validation}), policy["tls"]["sni"].as_str());
+        let number = port["number"].as_u64().and_then(|it| u16::try_from(it).ok()).expect("a port");
+        let host = host.as_str().expect("a host's name").to_owned();
+        Self { names: vec![host], port: number, real, transport: Some(transport) }
+    }
+
+    /// Its full name.
+    fn host(&self) -> &str {
+        &self.names[0]
     }
 
     /// Istio's name of the cluster.
@@ -67,6 +111,16 @@ impl Sidecar {
             (base::CONTAINER, app),
         ]);
         Self { parts: base::parts(services), ports }
+    }
+
+    /// Lets only those reach the application from outside who show a certificate, as with `PeerAuthentication` in mode
+    /// STRICT. This is its own.
+    #[must_use]
+    pub fn strict(mut self, certificate: &Value) -> Self {
+        let inbound =
+            self.parts.listeners.iter_mut().find(|it| it["name"] == base::INBOUND_LISTENER).expect("there is one");
+        inbound["filter_chains"][0]["transport_socket"] = tls::accepts(certificate);
+        self
     }
 
     /// Applies the patches of an EnvoyFilter.

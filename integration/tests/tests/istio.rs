@@ -4,14 +4,14 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use weft_tests::app::{Reply, TestApp};
+use weft_tests::app::{Reply, Secure, TestApp};
+use weft_tests::certificates::Authority;
 use weft_tests::client::{self, Call};
 use weft_tests::dapr;
 use weft_tests::envoy::EnvoyProcess;
 use weft_tests::istio::{Service, Sidecar};
 use weft_tests::redis::Redis;
-use weft_tests::wait;
-use weft_tests::yaml;
+use weft_tests::{tls, wait, yaml};
 
 /// Istio's default for sidecars.
 const WORKERS: u32 = 2;
@@ -21,28 +21,39 @@ struct Mesh {
     orders: TestApp,
     warehouse: TestApp,
     ledger: TestApp,
+    /// The host outside of the mesh.
+    outside: TestApp,
     caller: Sidecar,
+    callee: Sidecar,
     redis: Redis,
+    /// The callee's and the caller's.
     envoys: [EnvoyProcess; 2],
 }
 
 impl Mesh {
     fn start() -> Self {
-        let (orders, warehouse, ledger) = (TestApp::start(), TestApp::start(), TestApp::start());
+        let [orders, warehouse, ledger] = std::array::from_fn(|_| TestApp::start());
         let redis = Redis::start();
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(folder.path());
+        let outside = TestApp::secure(Secure::new(&authority.server("api.example"), &["http/1.1"]));
+        // Its plugin configuration says `default`.
+        let [own, other] =
+            ["spiffe://cluster.local/ns/shop/sa/orders", "spiffe://cluster.local/ns/default/sa/warehouse"]
+                .map(|identity| tls::common(&authority.workload(Some(identity)), &authority.certificate));
         let [mesh, one_app] = envoy_filters();
         let other_app = replaced(&one_app, "orders", "warehouse");
-        let services = |inbound: u16| {
-            [
-                Service::new("warehouse", 8080, inbound),
-                Service::new("ledger", 80, ledger.port()),
-                Service::new("redis", 6379, redis.port()),
-            ]
+        let [entry, rule] = yaml::documents("istio-samples/outside.yaml").try_into().expect("two resources");
+        let services = |warehouse: Service| {
+            let outside = Service::outside(&entry, &rule, outside.port(), &authority.certificate);
+            [warehouse, outside, Service::new("ledger", 80, ledger.port()), Service::new("redis", 6379, redis.port())]
         };
-        let callee = Sidecar::new(warehouse.port(), &services(warehouse.port())).with(&mesh).with(&other_app);
-        let caller = Sidecar::new(orders.port(), &services(callee.inbound())).with(&mesh).with(&one_app);
+        let itself = Service::new("warehouse", 8080, warehouse.port());
+        let callee = Sidecar::new(warehouse.port(), &services(itself)).strict(&other).with(&mesh).with(&other_app);
+        let remote = Service::new("warehouse", 8080, callee.inbound()).meshed(&own);
+        let caller = Sidecar::new(orders.port(), &services(remote)).with(&mesh).with(&one_app);
         let envoys = [callee.start(WORKERS), caller.start(WORKERS)];
-        Self { orders, warehouse, ledger, caller, redis, envoys }
+        Self { orders, warehouse, ledger, outside, caller, callee, redis, envoys }
     }
 
     fn get(&self, path: &str) -> Call {
@@ -72,6 +83,10 @@ fn replaced(resource: &Value, text: &str, fresh: &str) -> Value {
 fn the_sample_carries_calls_events_and_state_between_two_sidecars() {
     let mesh = Mesh::start();
     calls_go_by_istios_routes_through_both_sidecars(&mesh);
+    the_application_is_told_who_calls_by_the_certificate(&mesh);
+    without_a_certificate_the_sidecar_lets_nobody_in(&mesh);
+    a_host_outside_is_called_by_tls_and_learns_nothing_of_the_mesh(&mesh);
+    a_host_that_is_not_listed_is_refused(&mesh);
     a_service_on_another_port_is_reached_by_an_internal_hop(&mesh);
     an_application_may_call_itself(&mesh);
     an_unknown_application_gets_daprs_error(&mesh);
@@ -90,6 +105,48 @@ fn calls_go_by_istios_routes_through_both_sidecars(mesh: &Mesh) {
     assert_eq!(seen[0].value("dapr-callee-app-id").as_deref(), Some("warehouse"));
     let admin = mesh.envoys[1].admin();
     assert_eq!(admin.stat("cluster.outbound|8080||warehouse.default.svc.cluster.local.upstream_rq_200"), 1);
+}
+
+fn the_application_is_told_who_calls_by_the_certificate(mesh: &Mesh) {
+    mesh.warehouse.on("/told", Reply::status(200));
+    mesh.get("/v1.0/invoke/warehouse/method/told").header("dapr-caller-app-id", "boss").send().expect(200);
+    let seen = mesh.warehouse.wait_for("/told", 1);
+    assert_eq!(seen[0].value("dapr-caller-app-id").as_deref(), Some("orders"));
+    assert_eq!(seen[0].value("dapr-caller-namespace").as_deref(), Some("shop"));
+}
+
+fn without_a_certificate_the_sidecar_lets_nobody_in(mesh: &Mesh) {
+    let address = format!("127.0.0.1:{}", mesh.callee.inbound());
+    assert!(client::get(&address, "/told").header("dapr-caller-app-id", "orders").try_send().is_err());
+    assert_eq!(mesh.warehouse.seen("/told").len(), 1);
+}
+
+fn a_host_outside_is_called_by_tls_and_learns_nothing_of_the_mesh(mesh: &Mesh) {
+    mesh.outside.on("/v2/orders/1", Reply::json(200, &json!({"paid": true})));
+    let urls = ["https://api.example/v2", "https:/api.example/v2", "https:%2F%2Fapi.example%2Fv2"];
+    for url in urls {
+        let answer = mesh.get(&format!("/v1.0/invoke/{url}/method/orders/1?full=%2F")).send().expect(200);
+        assert_eq!(answer.json(), json!({"paid": true}), "{url}");
+    }
+    let seen = mesh.outside.wait_for("/v2/orders/1", urls.len());
+    for request in &seen {
+        assert_eq!((request.value("host").as_deref(), request.query()), (Some("api.example"), Some("full=%2F")));
+        let ours: Vec<_> = request
+            .headers
+            .iter()
+            .map(|it| &it.0)
+            .filter(|it| it.starts_with("dapr-") || it.starts_with("x-weft"))
+            .collect();
+        assert!(ours.is_empty(), "{ours:?}");
+    }
+    let names: Vec<_> = seen.iter().map(|it| it.server_name.as_deref()).collect();
+    assert_eq!(names, [Some("api.example"); 3]);
+}
+
+fn a_host_that_is_not_listed_is_refused(mesh: &Mesh) {
+    let answer = mesh.get("/v1.0/invoke/https://other.example/method/x").send();
+    let body = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
+    assert!(body["message"].as_str().unwrap().contains("invoke.external.hosts"), "{body}");
 }
 
 fn a_service_on_another_port_is_reached_by_an_internal_hop(mesh: &Mesh) {
@@ -163,5 +220,23 @@ fn the_sample_ends_held_requests_by_its_own_timer_but_never_a_call() {
     }
     warehouse.on("/slow", Reply::status(200).after(Duration::from_secs(2)));
     client::get(&sidecar.http(), "/v1.0/invoke/warehouse/method/slow").send().expect(200);
+    envoy.stop();
+}
+
+#[test]
+fn a_caller_without_a_certificate_is_nobody_whatever_it_says() {
+    let orders = TestApp::start();
+    let [mesh, app] = envoy_filters();
+    let redis = Redis::start();
+    let services = [("warehouse", 8080, orders.port()), ("ledger", 80, orders.port()), ("redis", 6379, redis.port())]
+        .map(|(name, port, real)| Service::new(name, port, real));
+    // As with `PeerAuthentication` in mode PERMISSIVE.
+    let sidecar = Sidecar::new(orders.port(), &services).with(&mesh).with(&app);
+    let envoy = sidecar.start(WORKERS);
+    orders.on("/open", Reply::status(200));
+    let call = client::get(&format!("127.0.0.1:{}", sidecar.inbound()), "/open");
+    call.header("dapr-caller-app-id", "boss").header("dapr-caller-namespace", "castle").send().expect(200);
+    let seen = orders.wait_for("/open", 1).remove(0);
+    assert_eq!((seen.value("dapr-caller-app-id"), seen.value("dapr-caller-namespace")), (None, None));
     envoy.stop();
 }

@@ -10,6 +10,8 @@ pub(super) const API: u16 = 3500;
 pub(super) const GRPC: u16 = 50001;
 /// Where iptables leads what comes in.
 pub(super) const INBOUND: u16 = 15006;
+/// The listener that it leads to.
+pub(super) const INBOUND_LISTENER: &str = "virtualInbound";
 /// The application's own port.
 pub(super) const CONTAINER: u16 = 8080;
 
@@ -22,7 +24,11 @@ pub(super) fn parts(services: &[Service]) -> Parts {
     let mut parts = Parts { listeners: vec![api(), inbound()], ..Parts::default() };
     parts.clusters = vec![empty("BlackHoleCluster"), empty("PassthroughCluster"), cluster("inbound|8080||", CONTAINER)];
     for service in services {
-        parts.clusters.push(cluster(&service.cluster(), service.real));
+        let mut cluster = cluster(&service.cluster(), service.real);
+        if let Some(transport) = &service.transport {
+            cluster["transport_socket"] = transport.clone();
+        }
+        parts.clusters.push(cluster);
         let table = parts.routes.entry(service.port.to_string()).or_insert_with(|| table(service.port));
         let hosts = table["virtual_hosts"].as_array_mut().expect("a table has virtual hosts");
         hosts.insert(0, virtual_host(service));
@@ -72,7 +78,7 @@ fn inbound() -> Value {
         "domains": ["*"],
         "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "inbound|8080||", "timeout": "0s"}}],
     }]});
-    json!({"name": "virtualInbound", "address": address(INBOUND), "filter_chains": [{"filters": [manager]}]})
+    json!({"name": INBOUND_LISTENER, "address": address(INBOUND), "filter_chains": [{"filters": [manager]}]})
 }
 
 fn router() -> Value {
@@ -105,7 +111,7 @@ fn table(port: u16) -> Value {
 fn virtual_host(service: &Service) -> Value {
     json!({
         "name": format!("{}:{}", service.host(), service.port),
-        "domains": [service.host(), service.name, format!("{}.default", service.name)],
+        "domains": service.names,
         "routes": [{"match": {"prefix": "/"}, "route": {"cluster": service.cluster(), "timeout": "0s"}}],
     })
 }

@@ -39,7 +39,7 @@ fn listener<'a>(parts: &'a mut Parts, entry: &Value) -> &'a mut Value {
     let is_inbound = entry["match"]["context"] == "SIDECAR_INBOUND";
     let port = &entry["match"]["listener"]["portNumber"];
     let found = parts.listeners.iter_mut().find(|it| match is_inbound {
-        true => it["name"] == "virtualInbound",
+        true => it["name"] == super::base::INBOUND_LISTENER,
         false => it["address"]["socket_address"]["port_value"] == *port,
     });
     found.unwrap_or_else(|| panic!("no listener matches {}", entry["match"]))
