@@ -17,6 +17,8 @@ pub(super) static NAMES: LazyLock<Names> = LazyLock::new(Names::start);
 static HOST: LazyLock<TestApp> = LazyLock::new(TestApp::start);
 
 pub(super) const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// A loopback address that may be called, where nobody listens.
+const SPARE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Another loopback address, which no configuration here lists.
 const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
@@ -28,16 +30,13 @@ pub(super) fn outside(hosts: &[&str], addresses: &[&str]) -> Outside {
 
 /// Names are asked at the test's own server.
 pub(super) fn ask_test_server(value: &mut Value) {
-    if let Some(cache) = value.get_mut("dns_cache_config") {
-        let resolver =
-            json!({"socket_address": {"address": "127.0.0.1", "port_value": NAMES.port(), "protocol": "UDP"}});
-        let kind = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
-        let config =
-            json!({"@type": kind, "resolvers": [resolver], "dns_resolver_options": {"no_default_search_domain": true}});
-        cache["typed_dns_resolver_config"] =
-            json!({"name": "envoy.network.dns_resolver.cares", "typed_config": config});
-        cache["dns_refresh_rate"] = json!("1s");
-        cache["dns_min_refresh_rate"] = json!("1s");
+    let resolver = json!({"socket_address": {"address": "127.0.0.1", "port_value": NAMES.port(), "protocol": "UDP"}});
+    let kind = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+    let config =
+        json!({"@type": kind, "resolvers": [resolver], "dns_resolver_options": {"no_default_search_domain": true}});
+    let asked = json!({"name": "envoy.network.dns_resolver.cares", "typed_config": config});
+    if value.get("dns_lookup_family").is_some() {
+        value["typed_dns_resolver_config"] = asked;
     }
     match value {
         Value::Object(members) => members.values_mut().for_each(ask_test_server),
@@ -49,8 +48,11 @@ pub(super) fn ask_test_server(value: &mut Value) {
 static OPEN: Meshes = Meshes::new(|workers| {
     let hosts =
         ["api.outside.test", ".suffix.test", "127.0.0.1", "127.0.0.2", "localhost", "gone.outside.test", "[::1]"];
-    let builder =
-        Mesh::builder().workers(workers).app("orders").app("warehouse").outside(outside(&hosts, &["127.0.0.1"]));
+    let builder = Mesh::builder()
+        .workers(workers)
+        .app("orders")
+        .app("warehouse")
+        .outside(outside(&hosts, &["127.0.0.1", "127.0.0.3"]));
     builder.edit(ask_test_server).start()
 });
 
@@ -200,8 +202,44 @@ fn a_name_that_is_not_there_and_a_host_that_does_not_answer_are_daprs_500() {
     let port = weft_tests::ports::free();
     OPEN.each(|mesh| {
         let orders = mesh.app("orders");
-        says(&orders.get("/v1.0/invoke/http://gone.outside.test/method/x").send(), "dns_resolution_failure");
+        says(&orders.get("/v1.0/invoke/http://gone.outside.test/method/x").send(), "its name has no address");
         let dead = orders.get(&format!("/v1.0/invoke/http://dead.suffix.test:{port}/method/x")).send();
         says(&dead, "connection_failure");
+    });
+}
+
+#[test]
+fn every_address_of_a_name_is_judged_before_it_is_called() {
+    let port = weft_tests::ports::free();
+    let inside = std::net::TcpListener::bind((THERE, port)).expect("the port is free at the other address");
+    inside.set_nonblocking(true).expect("a bound socket");
+    OPEN.each(|mesh| {
+        // The first one refuses the connection, as somebody may have it do who wants the second one called.
+        for addresses in [[HERE, THERE], [THERE, HERE]] {
+            let name = format!("{}.suffix.test", unique("several"));
+            NAMES.set(&name, &addresses);
+            let target = format!("/v1.0/invoke/http://{name}:{port}/method/x");
+            for call in [mesh.app("orders").get(&target), mesh.app("orders").post(&target).body("body")] {
+                for _ in 0..5 {
+                    says(&call.clone().send(), "private, link-local or loopback");
+                }
+            }
+        }
+        assert!(inside.accept().is_err(), "nobody came to the address inside");
+    });
+}
+
+#[test]
+fn a_name_with_an_address_that_does_not_answer_is_called_at_another() {
+    OPEN.each(|mesh| {
+        let name = format!("{}.suffix.test", unique("spare"));
+        NAMES.set(&name, &[SPARE, HERE]);
+        let path = format!("/{}", unique("spare"));
+        HOST.on(&path, Reply::status(200));
+        for _ in 0..4 {
+            let target = format!("/v1.0/invoke/http://{name}:{}/method{path}", HOST.port());
+            mesh.app("orders").post(&target).body("body").send().expect(200);
+        }
+        assert!(HOST.seen(&path).iter().all(|it| &it.body[..] == b"body"));
     });
 }
