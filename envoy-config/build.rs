@@ -12,8 +12,9 @@ fn main() -> io::Result<()> {
     let folder = env::var_os(VARIABLE).map(PathBuf::from);
     let route = constant("ROUTE", folder.as_deref(), "weft-route.wasm")?;
     let whole = constant("WHOLE", folder.as_deref(), "weft.wasm")?;
+    let full = constant("FULL", folder.as_deref(), "weft-full.wasm")?;
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
-    fs::write(Path::new(&out).join("embedded.rs"), format!("{route}{whole}"))
+    fs::write(Path::new(&out).join("embedded.rs"), format!("{route}{whole}{full}"))
 }
 
 fn constant(name: &str, folder: Option<&Path>, file: &str) -> io::Result<String> {

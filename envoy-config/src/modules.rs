@@ -3,6 +3,7 @@
 use crate::bootstrap::App;
 use std::fs;
 use std::path::{Path, PathBuf};
+use weft_core::components::ONLY_IN_FULL;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -11,8 +12,10 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 pub enum Variant {
     /// Invocation only.
     Route,
-    /// State and publish/subscribe too.
+    /// State and publish/subscribe too, in memory and on Redis.
     Whole,
+    /// Every component that there is.
+    Full,
 }
 
 /// A module that was found.
@@ -28,14 +31,22 @@ impl Variant {
     /// The smallest one that serves these applications.
     #[must_use]
     pub fn serving(apps: &[App]) -> Self {
-        if apps.iter().all(|app| app.components.is_empty()) { Self::Route } else { Self::Whole }
+        let mut kinds = apps.iter().flat_map(|app| &app.components).map(|component| component.kind.as_str()).peekable();
+        if kinds.peek().is_none() {
+            Self::Route
+        } else if kinds.any(|kind| ONLY_IN_FULL.contains(&kind)) {
+            Self::Full
+        } else {
+            Self::Whole
+        }
     }
 
     /// This one and those that can do more.
     fn candidates(self) -> &'static [Self] {
         match self {
-            Self::Route => &[Self::Route, Self::Whole],
-            Self::Whole => &[Self::Whole],
+            Self::Route => &[Self::Route, Self::Whole, Self::Full],
+            Self::Whole => &[Self::Whole, Self::Full],
+            Self::Full => &[Self::Full],
         }
     }
 
@@ -43,6 +54,7 @@ impl Variant {
         match self {
             Self::Route => "weft-route.wasm",
             Self::Whole => "weft.wasm",
+            Self::Full => "weft-full.wasm",
         }
     }
 
@@ -50,6 +62,7 @@ impl Variant {
         let bytes = match self {
             Self::Route => ROUTE,
             Self::Whole => WHOLE,
+            Self::Full => FULL,
         };
         bytes.map(|bytes| Module::Embedded(self.file_name(), bytes))
     }
@@ -135,17 +148,24 @@ mod tests {
     }
 
     #[test]
-    fn invocation_alone_takes_the_small_module_and_any_component_the_whole_one() {
+    fn invocation_alone_takes_the_small_module_and_components_the_smallest_that_has_them() {
         let mut app = App::new("a", 1, 2, None);
         assert_eq!(Variant::serving(std::slice::from_ref(&app)), Variant::Route);
-        app.components.push(Component {
-            name: "s".to_owned(),
-            kind: "state.in-memory".to_owned(),
-            version: "v1".to_owned(),
-            cluster: None,
-            metadata: Default::default(),
-        });
-        assert_eq!(Variant::serving(&[App::new("b", 3, 4, None), app]), Variant::Whole);
+        for (kind, variant) in [
+            ("state.in-memory", Variant::Whole),
+            ("pubsub.redis", Variant::Whole),
+            ("state.postgresql", Variant::Full),
+            ("state.redis", Variant::Full),
+        ] {
+            app.components.push(Component {
+                name: "s".to_owned(),
+                kind: kind.to_owned(),
+                version: "v1".to_owned(),
+                cluster: None,
+                metadata: Default::default(),
+            });
+            assert_eq!(Variant::serving(&[App::new("b", 3, 4, None), app.clone()]), variant, "after {kind}");
+        }
     }
 
     #[test]
@@ -156,6 +176,9 @@ mod tests {
         assert_eq!(found(Variant::Whole, both.path()).unwrap(), "weft.wasm");
         let whole = folder_with(&["weft.wasm"]);
         assert_eq!(found(Variant::Route, whole.path()).unwrap(), "weft.wasm");
+        let full = folder_with(&["weft-full.wasm"]);
+        assert_eq!(found(Variant::Whole, full.path()).unwrap(), "weft-full.wasm");
+        assert!(found(Variant::Full, both.path()).unwrap_err().contains("weft-full.wasm"));
         let route = folder_with(&["weft-route.wasm"]);
         let why = found(Variant::Whole, route.path()).unwrap_err();
         assert!(why.contains("weft.wasm") && why.contains(&route.path().display().to_string()), "{why}");

@@ -65,7 +65,8 @@ pub fn build_broker(component: &Component, site: &Site) -> Result<Rc<dyn Broker>
 
 #[inline(never)]
 fn unsupported(kind: &str) -> Problem {
-    let remedy = ["use one of ", &SUPPORTED.join(", ")].concat();
+    let first = if ONLY_IN_FULL.contains(&kind) { "load weft-full.wasm, or use one of " } else { "use one of " };
+    let remedy = [first, &SUPPORTED.join(", ")].concat();
     Problem::new(".type", format!("is {kind:?}, which is not in this module"), remedy)
 }
 
@@ -80,6 +81,9 @@ pub const SUPPORTED: &[&str] = &[
     #[cfg(feature = "redis")]
     "pubsub.redis",
 ];
+
+/// The component types that are in no smaller module than `weft-full.wasm`.
+pub const ONLY_IN_FULL: &[&str] = &["state.postgresql", "state.postgres"];
 
 #[cfg(test)]
 mod tests;

@@ -19,8 +19,10 @@ pub struct Limits {
 pub const ROUTE: Limits = Limits { module: "weft-route.wasm", size_kib: 220, resident_mib: 24 };
 /// State and publish/subscribe too.
 pub const WHOLE: Limits = Limits { module: "weft.wasm", size_kib: 600, resident_mib: 32 };
+/// Every component that there is.
+pub const FULL: Limits = Limits { module: "weft-full.wasm", size_kib: 1100, resident_mib: 44 };
 /// All modules, from the smallest.
-pub const ALL: [Limits; 2] = [ROUTE, WHOLE];
+pub const ALL: [Limits; 3] = [ROUTE, WHOLE, FULL];
 
 /// How long an Envoy with any of them may take until it is ready.
 pub const READY: Duration = Duration::from_secs(1);

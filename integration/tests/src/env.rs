@@ -26,6 +26,12 @@ pub fn route_module() -> PathBuf {
     built("WEFT_ROUTE_WASM", "target/weft/weft-route.wasm")
 }
 
+/// The module with every component: `$WEFT_FULL_WASM`, else `target/weft/weft-full.wasm`.
+#[must_use]
+pub fn full_module() -> PathBuf {
+    built("WEFT_FULL_WASM", "target/weft/weft-full.wasm")
+}
+
 /// The CLI: `$WEFT_BIN`, else `target/debug/weft`.
 #[must_use]
 pub fn weft() -> PathBuf {

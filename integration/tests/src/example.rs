@@ -71,7 +71,12 @@ impl Example {
     #[must_use]
     pub fn start(&self, workers: u32) -> EnvoyProcess {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for (file, name) in [(env::module(), "weft.wasm"), (env::route_module(), "weft-route.wasm")] {
+        let modules = [
+            (env::module(), "weft.wasm"),
+            (env::route_module(), "weft-route.wasm"),
+            (env::full_module(), "weft-full.wasm"),
+        ];
+        for (file, name) in modules {
             symlink(file, folder.path().join(name)).expect("the module can be put beside the bootstrap");
         }
         let text = renumber(&self.text, &self.ports);

@@ -15,7 +15,8 @@ use weft_limits::Limits;
 pub const TARGET: &str = "wasm32-wasip1";
 
 /// File names of the modules and the cargo flags that make them.
-pub const VARIANTS: &[(&str, &[&str])] = &[("weft-route.wasm", &[ROUTING_ONLY]), ("weft.wasm", &[])];
+pub const VARIANTS: &[(&str, &[&str])] =
+    &[("weft-route.wasm", &[ROUTING_ONLY]), ("weft.wasm", &[]), ("weft-full.wasm", &["--features", "full"])];
 
 /// The flag of a module without blocks, flows and links.
 const ROUTING_ONLY: &str = "--no-default-features";

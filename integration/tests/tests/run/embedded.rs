@@ -5,7 +5,8 @@ use std::process::Command;
 use weft_tests::{env, weft};
 
 /// What stands for the modules: whatever was in the folder has to come out again.
-const MODULES: [(&str, &str); 2] = [("weft-route.wasm", "the small one"), ("weft.wasm", "the whole one")];
+const MODULES: [(&str, &str); 3] =
+    [("weft-route.wasm", "the small one"), ("weft.wasm", "the whole one"), ("weft-full.wasm", "the full one")];
 
 /// Builds `weft` as the README says, into a folder of its own that later runs find again.
 fn build() -> PathBuf {
@@ -39,7 +40,7 @@ fn a_program_that_holds_the_modules_needs_no_others() {
         command.args(["render", "--app-id", "orders"]).args(more).env_remove("WEFT_WASM").current_dir(folder.path());
         weft::Weft::of(command).wait()
     };
-    let [route, whole] = MODULES;
+    let [route, whole, _full] = MODULES;
     for (out, resources, (name, text)) in [("route", Some(&none), route), ("whole", None, whole)] {
         let resources = resources.into_iter().flat_map(|path| [Path::new("--resources-path"), path]);
         let arguments: Vec<&Path> = [Path::new("--out"), Path::new(out)].into_iter().chain(resources).collect();

@@ -106,7 +106,8 @@ fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
         .env("WEFT_BIN", built("weft"))
         .env("WEFT_DEMO_BIN", built("weft-demo"))
         .env("WEFT_WASM", wasm::module("weft.wasm"))
-        .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"));
+        .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"))
+        .env("WEFT_FULL_WASM", wasm::module("weft-full.wasm"));
     // Each test has processes of its own; more than a few at a time starve each other on two cores.
     tests.args(["--", "--test-threads", "4"]);
     Ok(tests)
