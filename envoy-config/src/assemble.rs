@@ -4,10 +4,10 @@ mod judge;
 
 pub use judge::{Places, judge};
 
-use crate::bootstrap::{App, Authorities, Backend, Endpoint, EndpointTls, backend_cluster};
+use crate::bootstrap::{App, Authorities, Backend, Collector, Endpoint, EndpointTls, Tls, backend_cluster};
 use crate::problem::Problems;
 use crate::redis;
-use crate::resources::{Component, Configuration, HttpEndpoint, Item, Resources, Scheme, Source};
+use crate::resources::{Component, Configuration, HttpEndpoint, Item, Otel, Resources, Scheme, Source};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use weft_core::components::SUPPORTED;
@@ -87,6 +87,7 @@ pub fn assemble(
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();
+        app.collector = configuration.otel.as_ref().and_then(|otel| convert_collector(otel, backends, problems));
         app.access_control = configuration.access_control.clone();
         app.api = configuration.api.clone();
     }
@@ -123,6 +124,20 @@ fn convert(
         cluster,
         metadata: metadata.collect(),
     })
+}
+
+fn convert_collector(otel: &Otel, backends: &Backends, problems: &Problems) -> Option<Collector> {
+    let tls = match (otel.is_secure, backends.authorities.clone()) {
+        (false, _) => None,
+        (true, Some(file)) => Some(Tls { authorities: Some(file), identity: None }),
+        (true, None) => {
+            let why = "needs certificate authorities; set SSL_CERT_FILE, or isSecure to false";
+            problems.add(&otel.place, format!("spec.tracing.otel.endpointAddress {why}"));
+            return None;
+        }
+    };
+    let (host, port, transport) = (otel.host.clone(), otel.port, otel.transport);
+    Some(Collector { host, port, transport, tls, headers: otel.headers.clone(), timeout: otel.timeout })
 }
 
 fn convert_endpoint(endpoint: &HttpEndpoint, backends: &Backends, problems: &Problems) -> Option<Endpoint> {

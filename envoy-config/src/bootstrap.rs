@@ -10,11 +10,13 @@ mod listeners;
 mod names;
 mod outside;
 mod protocol;
+mod spans;
 
 pub use endpoint::{Authorities, Endpoint, EndpointTls};
 pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
 pub use protocol::Protocol;
+pub use spans::{Collector, Transport};
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -89,6 +91,8 @@ pub struct App {
     pub endpoints: Vec<Endpoint>,
     /// Its traces.
     pub tracing: Tracing,
+    /// What takes its spans; absent for none.
+    pub collector: Option<Collector>,
     /// The least severe line that its filters log.
     pub log_level: LogLevel,
     /// Bounds on its requests.
@@ -117,6 +121,7 @@ impl App {
             api: ApiLists::default(),
             callers: None,
             tracing: Tracing::default(),
+            collector: None,
             log_level: LogLevel::default(),
             limits: Limits::default(),
             test: None,

@@ -62,6 +62,12 @@ pub fn authorities() -> Option<PathBuf> {
     openssl_probe::probe().cert_file
 }
 
+/// A server's address, whose port has to be there.
+pub(crate) fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = address::parse(text).ok()?;
+    Some((host.to_owned(), port?))
+}
+
 /// Takes the settings apart. `authorities`: those that a server's certificate may be signed by.
 pub fn split(component: &Component, authorities: Option<&Path>, problems: &Problems) -> Split {
     let reader = Reader { component, authorities, problems };

@@ -8,6 +8,7 @@ mod component;
 mod configuration;
 mod http_endpoint;
 mod item;
+mod otel;
 mod secrets;
 mod subscription;
 
@@ -15,6 +16,7 @@ pub use component::Component;
 pub use configuration::Configuration;
 pub use http_endpoint::{BaseUrl, ClientTls, HttpEndpoint, Scheme};
 pub use item::{Item, Source};
+pub use otel::Otel;
 pub use subscription::Subscription;
 
 use crate::problem::{Place, Problems};

@@ -26,6 +26,7 @@ pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
         clusters.push(invoked(app));
     }
     clusters.extend(app.endpoints.iter().map(|endpoint| endpoint.cluster(&app.id)));
+    clusters.extend(app.collector.iter().map(|collector| collector.cluster(&app.id)));
     if app.has_pump() {
         clusters.push(itself(proxy, app));
     }

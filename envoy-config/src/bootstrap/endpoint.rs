@@ -85,27 +85,31 @@ impl Endpoint {
             tls.complete(context);
         }
         if let (Some(members), false) = (cluster.as_object_mut(), self.headers.is_empty()) {
-            members.insert("typed_extension_protocol_options".to_owned(), json!({OPTIONS_NAME: self.options()}));
+            members.insert(
+                "typed_extension_protocol_options".to_owned(),
+                json!({OPTIONS_NAME: options(&json!({"http_protocol_options": {}}), &self.headers)}),
+            );
         }
         cluster
     }
+}
 
-    fn options(&self) -> Value {
-        let field = |(name, value): &(String, String)| {
-            // Envoy takes `%` for the begin of a command.
-            let header = json!({"key": name, "value": value.replace('%', "%%")});
-            json!({"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
-        };
-        let mutations = json!({"request_mutations": self.headers.iter().map(field).collect::<Vec<_>>()});
-        json!({
-            "@type": OPTIONS,
-            "explicit_http_config": {"http_protocol_options": {}},
-            "http_filters": [
-                {"name": "endpoint_headers", "typed_config": {"@type": MUTATION, "mutations": mutations}},
-                {"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": CODEC}},
-            ],
-        })
-    }
+/// Options of a cluster that adds these headers, in place of those of the same name. `explicit` is the protocol.
+pub(super) fn options(explicit: &Value, headers: &[(String, String)]) -> Value {
+    let field = |(name, value): &(String, String)| {
+        // Envoy takes `%` for the begin of a command.
+        let header = json!({"key": name, "value": value.replace('%', "%%")});
+        json!({"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
+    };
+    let mutations = json!({"request_mutations": headers.iter().map(field).collect::<Vec<_>>()});
+    json!({
+        "@type": OPTIONS,
+        "explicit_http_config": explicit,
+        "http_filters": [
+            {"name": "endpoint_headers", "typed_config": {"@type": MUTATION, "mutations": mutations}},
+            {"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": CODEC}},
+        ],
+    })
 }
 
 impl EndpointTls {

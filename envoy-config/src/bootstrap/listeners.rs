@@ -1,6 +1,7 @@
 //! The listeners.
 
 use super::filters::{Role, manager};
+use super::spans::{self, Side};
 use super::{App, Backend, Proxy, clusters, names};
 use serde_json::{Value, json};
 use weft_core::config::PluginConfig;
@@ -14,26 +15,31 @@ const NEVER: &str = "0s";
 /// All listeners of an application: its two Dapr ports, and what stands before it.
 pub(super) fn of_app(proxy: &Proxy, app: &App) -> Vec<Value> {
     let plugin = proxy.plugin(app);
-    let mut listeners = vec![
-        api(proxy, &plugin, &format!("weft_api_{}", app.id), app.http),
-        api(proxy, &plugin, &format!("weft_grpc_{}", app.id), app.grpc),
-    ];
+    let mut listeners = vec![api(proxy, app, &plugin, Side::Http), api(proxy, app, &plugin, Side::Grpc)];
     if app.port.is_some() {
         listeners.push(inbound(proxy, app, &plugin));
     }
     listeners
 }
 
-fn api(proxy: &Proxy, plugin: &PluginConfig, name: &str, port: u16) -> Value {
-    let routes = json!([
+fn api(proxy: &Proxy, app: &App, plugin: &PluginConfig, side: Side) -> Value {
+    let (name, port) = match side {
+        Side::Grpc => (format!("weft_grpc_{}", app.id), app.grpc),
+        _ => (format!("weft_api_{}", app.id), app.http),
+    };
+    let mut routes = vec![json!(
         {
             "match": {"prefix": "/", "headers": [{"name": "x-weft-cluster", "present_match": true}]},
             "route": {"cluster_header": "x-weft-cluster", "timeout": NEVER, "idle_timeout": NEVER},
             "request_headers_to_remove": ["x-weft-cluster"],
-        },
-        {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
-    ]);
-    let mut chain = manager(proxy, name, HELD, Role::Api(plugin), routes);
+        }
+    )];
+    if app.collector.is_some() {
+        routes.push(spans::untraced_health());
+    }
+    routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
+    let mut chain = manager(proxy, &name, HELD, Role::Api(plugin), Value::Array(routes));
+    trace(app, side, &mut chain);
     if let Some(config) = chain.pointer_mut("/typed_config").and_then(Value::as_object_mut) {
         config.insert("local_reply_config".to_owned(), held_too_long());
     }
@@ -44,6 +50,12 @@ fn api(proxy: &Proxy, plugin: &PluginConfig, name: &str, port: u16) -> Value {
         "per_connection_buffer_limit_bytes": plugin.limits.max_body_bytes.saturating_add(1024 * 1024),
         "filter_chains": [{"filters": [chain]}],
     })
+}
+
+fn trace(app: &App, side: Side, manager: &mut Value) {
+    if let Some(collector) = &app.collector {
+        collector.trace(&app.id, &app.tracing, side, manager);
+    }
 }
 
 /// Dapr's error body for a request that [`HELD`] has ended.
@@ -61,7 +73,8 @@ fn held_too_long() -> Value {
 fn inbound(proxy: &Proxy, app: &App, plugin: &PluginConfig) -> Value {
     let name = names::inbound(&app.id);
     let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": names::app(&app.id), "timeout": NEVER}}]);
-    let chain = manager(proxy, &name, NEVER, Role::Inbound(plugin), routes);
+    let mut chain = manager(proxy, &name, NEVER, Role::Inbound(plugin), routes);
+    trace(app, Side::Callee, &mut chain);
     json!({"name": name, "internal_listener": {}, "filter_chains": [{"filters": [chain]}]})
 }
 

@@ -33,6 +33,11 @@ pub(super) fn itself(id: &str) -> String {
     format!("weft_self_{id}")
 }
 
+/// The cluster of what takes an application's spans.
+pub(super) fn spans(id: &str) -> String {
+    format!("weft_spans_{id}")
+}
+
 /// The cluster of a component's server. Its name stands in the path of a route, and a component may be called anything.
 pub(super) fn backend(component: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);

@@ -1,18 +1,20 @@
 //! `kind: Configuration`.
 
-use super::{Head, access_control, api_lists, head};
+use super::{Head, Otel, access_control, api_lists, head, otel};
 use crate::problem::Place;
 use crate::yaml::Fields;
 use weft_core::config::{AccessControl, ApiLists, Tracing};
 
-/// A configuration as it was written. Of all that Dapr's has, this release knows the sampling rate of traces, which APIs
-/// are offered and who may call.
+/// A configuration as it was written. Of all that Dapr's has, this release knows traces, which APIs are offered and who
+/// may call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
     /// Its name.
     pub name: String,
     /// Its traces.
     pub tracing: Tracing,
+    /// What takes its spans.
+    pub otel: Option<Otel>,
     /// Which of Dapr's APIs are offered.
     pub api: ApiLists,
     /// Who may call.
@@ -34,6 +36,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Configuration> {
     let mut configuration = Configuration {
         name,
         tracing: Tracing::default(),
+        otel: None,
         api: ApiLists::default(),
         access_control: None,
         place,
@@ -61,9 +64,9 @@ fn read_tracing(mut fields: Fields<'_>, configuration: &mut Configuration) {
         configuration.tracing.sampling_rate = rate.value;
         configuration.sampling = rate.place;
     }
-    fields.refuse("stdout", Some("false"), "Weft exports no spans; set up Envoy's own tracing");
-    fields.refuse("zipkin", None, "Weft exports no spans; set up Envoy's own tracing");
-    fields.refuse("otel", None, "Weft exports no spans; set up Envoy's own tracing");
+    configuration.otel = fields.fields("otel").and_then(otel::read);
+    fields.refuse("stdout", Some("false"), "spans go to a collector; name it by otel");
+    fields.refuse("zipkin", None, "spans go by OpenTelemetry's protocol; name by otel a collector that passes them on");
     fields.finish();
 }
 

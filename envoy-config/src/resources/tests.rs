@@ -237,6 +237,44 @@ spec:
 }
 
 #[test]
+fn a_collector_of_spans_is_read_and_what_is_wrong_with_one_is_told() {
+    let configuration = |otel: &str| {
+        format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {{name: c}}\nspec:\n  tracing: {{otel: {otel}}}\n"
+        )
+    };
+    let (resources, found) = read(&configuration(
+        "{endpointAddress: 'otel.example:4317', protocol: grpc, timeout: 3s, headers: [{name: x-key, value: s3cret}]}",
+    ));
+    assert_eq!(found, [""; 0]);
+    let otel = resources.configurations[0].otel.clone().unwrap();
+    assert_eq!((otel.host.as_str(), otel.port, otel.is_secure), ("otel.example", 4317, true));
+    assert_eq!((otel.timeout.as_secs(), otel.headers.len()), (3, 1));
+    assert!(!format!("{otel:?}").contains("s3cret"));
+    for (otel, wanted) in [
+        ("{protocol: grpc}", "endpointAddress is missing"),
+        ("{endpointAddress: 'h:1'}", "protocol is missing"),
+        ("{endpointAddress: 'h:1', protocol: thrift}", "protocol is \"thrift\"; write grpc or http"),
+        (
+            "{endpointAddress: 'http://h:1', protocol: http}",
+            "endpointAddress is \"http://h:1\", which is not <host>:<port>; isSecure says whether there is TLS",
+        ),
+        ("{endpointAddress: 'h', protocol: http}", "endpointAddress is \"h\", which is not <host>:<port>"),
+        ("{endpointAddress: 'h:1', protocol: http, timeout: soon}", "timeout is \"soon\", which is not a duration"),
+        ("{endpointAddress: 'h:1', protocol: http, color: red}", "color is not known"),
+        (
+            "{endpointAddress: 'h:1', protocol: http, headers: [{name: k, secretKeyRef: {name: s, key: t}}]}",
+            "headers gives k by reference",
+        ),
+        ("{endpointAddress: 'h:1', protocol: http, headers: [{name: 'a b', value: v}]}", "headers names \"a b\""),
+    ] {
+        let found = faults(&configuration(otel));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(&format!("spec.tracing.otel.{wanted}")), "{found:?}");
+    }
+}
+
+#[test]
 fn access_control_is_read_with_its_policies() {
     let text = "apiVersion: dapr.io/v1alpha1
 kind: Configuration

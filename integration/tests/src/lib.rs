@@ -9,6 +9,7 @@
 pub mod app;
 pub mod certificates;
 pub mod client;
+pub mod collector;
 pub mod dapr;
 pub mod env;
 pub mod envoy;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weft::bootstrap::{Admin, App, Backend, Guard, Outside, Protocol, Proxy, Tls, backend_cluster};
+use weft::bootstrap::{Admin, App, Backend, Collector, Guard, Outside, Protocol, Proxy, Tls, backend_cluster};
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -35,6 +35,7 @@ pub struct Builder {
     listeners_in_file: bool,
     trap: bool,
     sampling: Option<String>,
+    collector: Option<Collector>,
     log_level: LogLevel,
     drain_seconds: u32,
     elsewhere: Value,
@@ -178,6 +179,12 @@ impl Builder {
         self
     }
 
+    /// Sends spans there.
+    pub fn spans(mut self, collector: Collector) -> Self {
+        self.collector = Some(collector);
+        self.edit(crate::collector::send_at_once)
+    }
+
     /// Sets the least severe line that the filters log; `info` unless set.
     pub fn log_level(mut self, level: LogLevel) -> Self {
         self.log_level = level;
@@ -291,6 +298,7 @@ impl Builder {
             callers: resources.callers,
             tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
+            collector: self.collector.clone(),
             log_level: self.log_level,
             protocol: spec.protocol,
             guard: spec.guard.clone(),
@@ -344,6 +352,7 @@ impl Mesh {
             listeners_in_file: false,
             trap: false,
             sampling: None,
+            collector: None,
             others: Vec::new(),
             log_level: LogLevel::default(),
             drain_seconds: 1,

@@ -8,8 +8,8 @@ use crate::raw::Raw;
 use crate::{env, ports, tls, wait};
 use hyper::Method;
 use serde_json::{Value, json};
-use weft::bootstrap::{Admin, App, Proxy};
-use weft_core::config::{AccessControl, Callers, Invoke, Target};
+use weft::bootstrap::{Admin, App, Collector, Proxy};
+use weft_core::config::{AccessControl, Callers, Invoke, Target, Tracing};
 
 const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 
@@ -22,13 +22,20 @@ pub struct Spec {
     id: String,
     identity: Option<String>,
     plugin: Value,
+    spans: Option<(Collector, String)>,
     edits: Vec<Edit>,
 }
 
 impl Spec {
     /// An application whose proxy has a certificate with this URI in it, or with none.
     pub fn new(id: &str, identity: Option<&str>) -> Self {
-        Self { id: id.to_owned(), identity: identity.map(str::to_owned), plugin: json!({}), edits: Vec::new() }
+        Self {
+            id: id.to_owned(),
+            identity: identity.map(str::to_owned),
+            plugin: json!({}),
+            spans: None,
+            edits: Vec::new(),
+        }
     }
 
     /// Lets only those call it whom this `accessControl` allows it.
@@ -40,6 +47,12 @@ impl Spec {
     /// How it tells its callers apart.
     pub fn callers(mut self, callers: Value) -> Self {
         self.plugin["callers"] = callers;
+        self
+    }
+
+    /// Sends its spans there, of this share of new traces.
+    pub fn spans(mut self, collector: Collector, sampling_rate: &str) -> Self {
+        self.spans = Some((collector, sampling_rate.to_owned()));
         self
     }
 
@@ -175,6 +188,8 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
     let app = App {
         access_control,
         callers: Some(callers),
+        collector: spec.spans.as_ref().map(|(collector, _)| collector.clone()),
+        tracing: spec.spans.as_ref().map_or_else(Tracing::default, |(_, rate)| Tracing { sampling_rate: rate.clone() }),
         ..App::new(&spec.id, node.http, ports::free(), Some(node.server.port()))
     };
     let proxy = Proxy {
@@ -198,6 +213,9 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
     listeners.extend(node.tunnels.iter().map(|(to, port)| tunnel(to, *port)));
     let clusters = bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters");
     clusters.extend(others().map(|other| cluster(other, &common)));
+    if spec.spans.is_some() {
+        crate::collector::send_at_once(&mut bootstrap);
+    }
     spec.edits.iter().for_each(|edit| edit(&mut bootstrap));
     bootstrap
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use weft_tests::app::{Reply, Secure, TestApp};
 use weft_tests::certificates::Authority;
 use weft_tests::client::{self, Call};
+use weft_tests::collector::Collector;
 use weft_tests::dapr;
 use weft_tests::envoy::EnvoyProcess;
 use weft_tests::istio::{Service, Sidecar};
@@ -238,5 +239,58 @@ fn a_caller_without_a_certificate_is_nobody_whatever_it_says() {
     call.header("dapr-caller-app-id", "boss").header("dapr-caller-namespace", "castle").send().expect(200);
     let seen = orders.wait_for("/open", 1).remove(0);
     assert_eq!((seen.value("dapr-caller-app-id"), seen.value("dapr-caller-namespace")), (None, None));
+    envoy.stop();
+}
+
+/// Istio's tracing, as a Telemetry with an OpenTelemetry provider sets it up.
+fn traced(collector: &Collector) -> Value {
+    let uri = format!("http://127.0.0.1:{}/v1/traces", collector.port());
+    let tracer = json!({
+        "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+        "service_name": "orders",
+        "http_service": {"http_uri": {"uri": uri, "cluster": "otel", "timeout": "1s"}},
+    });
+    let tracing = json!({"random_sampling": {"value": 100.0},
+        "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": tracer}});
+    let cluster = json!({"name": "otel", "type": "STATIC", "load_assignment": {"cluster_name": "otel", "endpoints": [
+        {"lb_endpoints": [{"endpoint": {"address": {"socket_address":
+            {"address": "127.0.0.1", "port_value": collector.port()}}}}]}]}});
+    let whole = json!({"context": "SIDECAR_OUTBOUND", "listener": {"portNumber": 3500}});
+    json!({"spec": {"configPatches": [
+        {"applyTo": "NETWORK_FILTER", "match": whole,
+            "patch": {"operation": "MERGE", "value": {"typed_config": {"tracing": tracing}}}},
+        {"applyTo": "CLUSTER", "match": {}, "patch": {"operation": "ADD", "value": cluster}},
+    ]}})
+}
+
+#[test]
+fn with_istios_tracing_the_second_sample_makes_one_trace() {
+    let (orders, warehouse, collector) = (TestApp::start(), TestApp::start(), Collector::start());
+    let redis = Redis::start();
+    let [mesh, one_app] = envoy_filters();
+    let services = [
+        Service::new("warehouse", 8080, warehouse.port()),
+        Service::new("ledger", 80, warehouse.port()),
+        Service::new("redis", 6379, redis.port()),
+    ];
+    let tracing = yaml::documents("istio-samples/tracing.yaml").remove(0);
+    let sidecar = Sidecar::new(orders.port(), &services).with(&traced(&collector)).with(&mesh).with(&one_app);
+    let caller = sidecar.with(&tracing);
+    let http = caller.http();
+    let envoy = caller.start(WORKERS);
+    let warm = || client::get(&http, "/v1.0/healthz/outbound").try_send().is_ok_and(|answer| answer.status == 204);
+    wait::until_true("the sidecar is usable", warm);
+    warehouse.on("/traced", Reply::status(200));
+    let trace = |text: &str| text.split('-').nth(1).expect("a traceparent").to_owned();
+    let answer = client::get(&http, "/v1.0/invoke/warehouse/method/traced").send().expect(200);
+    let told = trace(answer.header("traceparent").expect("the caller is told its trace"));
+    assert_eq!(trace(&warehouse.seen("/traced")[0].value("traceparent").expect("the callee too")), told);
+    let call = Call::new(hyper::Method::POST, &http, "/v1.0/publish/pubsub/traced").body("x");
+    let published = call.send().expect(204);
+    let stored = redis.client().stream("traced")[0].field("data").expect("an event").to_owned();
+    let told = trace(published.header("traceparent").expect("the publisher is told its trace"));
+    assert!(stored.contains(&told), "{stored}");
+    // Istio's own span of the publish call has that trace.
+    assert_eq!(collector.trace(&told, 1)[0].service, "orders");
     envoy.stop();
 }
