@@ -8,6 +8,8 @@ mod access;
 mod certificates;
 #[path = "callee/concurrency.rs"]
 mod concurrency;
+#[path = "callee/forwarded.rs"]
+mod forwarded;
 #[path = "callee/health.rs"]
 mod health;
 #[path = "callee/paths.rs"]
