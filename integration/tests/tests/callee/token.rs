@@ -3,9 +3,12 @@
 use super::guarded;
 use hyper::Method;
 use serde_json::json;
-use weft::bootstrap::Guard;
+use weft::bootstrap::{Guard, Protocol};
 use weft_tests::app::{Reply, Seen};
 use weft_tests::dapr::{self, unique};
+use weft_tests::grpc::Talk;
+use weft_tests::mesh::Mesh;
+use weft_tests::runtime::block_on;
 use weft_tests::shared::Meshes;
 
 /// `%` means something to Envoy, not to Dapr.
@@ -48,4 +51,18 @@ fn events_and_the_question_for_subscriptions_bring_the_token() {
         assert_eq!(delivered.last().and_then(token).as_deref(), Some(TOKEN));
         assert_eq!(token(&warehouse.server.wait_for("/dapr/subscribe", 1)[0]).as_deref(), Some(TOKEN));
     });
+}
+
+#[test]
+fn a_grpc_call_brings_the_callees_token_and_never_the_callers() {
+    let guard = Guard { token: Some(TOKEN.to_owned()), ..Guard::default() };
+    let builder = Mesh::builder().app("orders").app("modern").protocol(Protocol::Grpc).guard(guard);
+    let mesh = builder.start();
+    for caller in ["orders", "modern"] {
+        let talk = Talk::at(&mesh.app(caller).grpc()).with("dapr-app-id", "modern").with("dapr-api-token", "mine");
+        block_on(talk.unary("/weft.test.Talk/Say", caller)).unwrap();
+    }
+    let seen = mesh.app("modern").server.wait_for("/weft.test.Talk/Say", 2);
+    assert_eq!(seen.iter().map(token).collect::<Vec<_>>(), [Some(TOKEN.to_owned()), Some(TOKEN.to_owned())]);
+    mesh.envoy.check_log();
 }

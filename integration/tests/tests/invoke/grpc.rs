@@ -176,6 +176,22 @@ fn daprs_own_services_answer_unimplemented_whatever_the_metadata_says() {
 }
 
 #[test]
+fn a_method_that_could_be_read_as_another_is_refused() {
+    MESHES.each(|mesh| {
+        let mark = weft_tests::dapr::unique("opaque");
+        for path in
+            ["/weft.test.Talk/..%2FSay", "/weft.test.Talk/%53ay", "/weft.test.Talk//Say", "/weft.test.Talk/Say%00"]
+        {
+            let status = block_on(modern(mesh).with("x-mark", &mark).unary(path, "x")).unwrap_err();
+            assert_eq!(status.code(), Code::InvalidArgument, "{path}: {status:?}");
+            assert!(status.message().starts_with("invalid method: "), "{status:?}");
+        }
+        let seen = mesh.app("modern").server.all_seen();
+        assert!(seen.iter().all(|it| it.value("x-mark").as_ref() != Some(&mark)), "nobody is reached");
+    });
+}
+
+#[test]
 fn a_callee_that_cannot_be_reached_is_a_grpc_error() {
     MESHES.each(|mesh| {
         let call = |id| {

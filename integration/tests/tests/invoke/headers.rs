@@ -91,6 +91,18 @@ fn headers_of_the_two_applications_pass_with_all_their_values_and_bytes() {
 }
 
 #[test]
+fn headers_that_only_grpc_gives_a_meaning_pass_as_others() {
+    MESHES.each(|mesh| {
+        let reply = Reply::status(200).with("x-answer-bin", "AAEC").with("grpc-metadata", "b");
+        let (seen, answer) = call(mesh, "x-told-bin: AAEC\r\ngrpc-something: a\r\n", reply);
+        assert_eq!(seen.value("x-told-bin").as_deref(), Some("AAEC"));
+        assert_eq!(seen.value("grpc-something").as_deref(), Some("a"));
+        assert_eq!(answer.header("x-answer-bin").as_deref(), Some("AAEC"));
+        assert_eq!(answer.header("grpc-metadata").as_deref(), Some("b"));
+    });
+}
+
+#[test]
 fn headers_that_belong_to_one_connection_do_not_pass() {
     MESHES.each(|mesh| {
         let lines = "connection: keep-alive, x-drop\r\nx-drop: 1\r\nkeep-alive: timeout=5\r\nproxy-connection: keep-alive\r\n\

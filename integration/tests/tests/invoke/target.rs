@@ -26,6 +26,33 @@ fn a_path_a_header_or_basic_credentials_name_the_application() {
 }
 
 #[test]
+fn credentials_name_the_application_in_any_case_and_reach_it() {
+    MESHES.each(|mesh| {
+        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+        let path = format!("/{}", unique("credentials"));
+        warehouse.server.on(&path, Reply::status(200));
+        // base64 of `DAPR-APP-ID:warehouse` and of `Dapr-App-Id:warehouse`
+        let credentials = ["Basic REFQUi1BUFAtSUQ6d2FyZWhvdXNl", "basic RGFwci1BcHAtSWQ6d2FyZWhvdXNl"];
+        for text in credentials {
+            orders.get(&path).header("authorization", text).send().expect(200);
+        }
+        let seen: Vec<_> = warehouse.server.seen(&path).iter().map(|it| it.value("authorization").unwrap()).collect();
+        assert_eq!(seen, credentials);
+    });
+}
+
+#[test]
+fn the_id_ends_at_the_first_method_and_the_rest_is_the_callees() {
+    MESHES.each(|mesh| {
+        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+        let path = format!("/{}/method/method/x", unique("first"));
+        warehouse.server.on(&path, Reply::status(200));
+        orders.get(&format!("/v1.0/invoke/warehouse/method{path}")).send().expect(200);
+        assert_eq!(warehouse.server.seen(&path).len(), 1);
+    });
+}
+
+#[test]
 fn the_header_beats_the_path_which_then_belongs_to_the_callee() {
     MESHES.each(|mesh| {
         let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));

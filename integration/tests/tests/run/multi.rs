@@ -189,3 +189,24 @@ fn everything_wrong_with_the_run_file_and_the_resources_is_told_before_anything_
     assert!(lines[2].starts_with(&wanted), "{}", ended.err);
     assert_eq!((ended.status, lines.len(), marker.exists()), (1, 3, false));
 }
+
+#[test]
+fn the_name_of_an_endpoint_goes_before_an_application_of_that_name() {
+    let (run, far) = (Run::new(), TestApp::start());
+    let endpoint = format!(
+        "apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: back}}\nspec: {{baseUrl: \"http://127.0.0.1:{}\"}}\nscopes: [front]\n",
+        far.port()
+    );
+    std::fs::write(run.file("components/far.yaml"), endpoint).unwrap();
+    run.write("common:\n  resourcesPath: components\n", &script(STAYS), &script(STAYS));
+    let weft = run.start();
+    let (front, back) = both(&weft);
+    for app in [&run.back, &far] {
+        app.on("/x", Reply::status(200));
+    }
+    get(&front, "/v1.0/invoke/back/method/x").send().expect(200);
+    assert_eq!((run.back.seen("/x").len(), far.seen("/x").len()), (0, 1));
+    // Its scopes leave the other one out.
+    get(&back, "/v1.0/invoke/back/method/x").send().expect(200);
+    assert_eq!((run.back.seen("/x").len(), far.seen("/x").len()), (1, 1));
+}
