@@ -1,10 +1,8 @@
 //! Base64 (RFC 4648, section 4), with padding. The usual crate takes a module seven kilobytes, most of it for speed.
 
-#[cfg(feature = "blocks")]
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends the text of bytes.
-#[cfg(feature = "blocks")]
 #[inline(never)]
 pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);

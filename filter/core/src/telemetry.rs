@@ -1,6 +1,7 @@
 //! W3C trace context: which trace a request belongs to, and what is told to the next one.
 
 pub mod baggage;
+mod binary;
 mod context;
 mod edits;
 mod sampling;

@@ -16,7 +16,7 @@ pub struct TraceContext {
     pub trace_id: [u8; 16],
     /// Number of the span; never all zero.
     pub span_id: [u8; 8],
-    flags: u8,
+    pub(super) flags: u8,
 }
 
 impl TraceContext {
@@ -92,6 +92,12 @@ fn write_hex(text: &mut [u8], bytes: &[u8]) {
 /// Lower-case hexadecimal digits as bytes.
 fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
+    read_hex(&mut bytes, digits)?;
+    Some(bytes)
+}
+
+#[inline(never)]
+fn read_hex(bytes: &mut [u8], digits: &[u8]) -> Option<()> {
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         for digit in pair {
             let value = match digit {
@@ -102,7 +108,7 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
             *byte = *byte << 4 | value;
         }
     }
-    Some(bytes)
+    Some(())
 }
 
 /// Unpredictable bytes, not all zero.

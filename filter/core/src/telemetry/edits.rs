@@ -1,6 +1,6 @@
 //! What a trace changes in a request that goes on.
 
-use super::{Span, Trace};
+use super::{Span, Trace, binary};
 use crate::http::Headers;
 use crate::invoke::Edits;
 
@@ -14,6 +14,7 @@ impl Trace {
             Span::Root(context) => (context, true),
         };
         edits.put(headers, "traceparent", context.text().to_vec());
+        binary::edit(context, headers, edits);
         if started && headers.get("tracestate").is_some() {
             edits.remove.push("tracestate");
         }

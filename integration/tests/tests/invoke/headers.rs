@@ -224,3 +224,18 @@ fn an_id_or_a_trace_that_is_not_text_is_no_reason_to_guess() {
         assert_eq!(authorization, Some(b"Basic \xff".to_vec()));
     });
 }
+
+#[test]
+fn fields_of_grpc_pass_between_http_applications_as_they_are() {
+    MESHES.each(|mesh| {
+        let lines = "x-some-bin: AAE\r\ngrpc-timeout: 1S\r\ngrpc-tags-bin: AAE=\r\n";
+        let (seen, answer) = call(mesh, lines, Reply::bytes(200, "four").with("x-back-bin", "AAE"));
+        for (name, value) in [("x-some-bin", "AAE"), ("grpc-timeout", "1S"), ("grpc-tags-bin", "AAE=")] {
+            assert_eq!(seen.values(name), [value]);
+        }
+        assert_eq!(
+            (answer.header("x-back-bin").as_deref(), answer.header("content-length").as_deref()),
+            (Some("AAE"), Some("4"))
+        );
+    });
+}

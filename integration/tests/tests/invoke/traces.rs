@@ -1,8 +1,11 @@
 //! What calls carry of a trace.
 
 use super::MESHES;
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderName};
+use tonic::metadata::MetadataMap;
 use weft_tests::app::{Reply, Seen};
-use weft_tests::client::Answer;
+use weft_tests::client::{Answer, Call};
 use weft_tests::dapr::unique;
 use weft_tests::grpc::Talk;
 use weft_tests::mesh::Mesh;
@@ -51,5 +54,44 @@ fn malformed_baggage_is_refused_and_reaches_nobody() {
         let talk = Talk::at(&mesh.app("orders").grpc()).with("dapr-app-id", "modern").with("baggage", "nothing");
         let status = block_on(talk.unary("/weft.test.Talk/Say", "x")).unwrap_err();
         assert_eq!((status.code(), status.message()), (tonic::Code::InvalidArgument, "invalid baggage header"));
+    });
+}
+
+/// The bytes of a field whose name ends in `-bin`.
+fn binary(seen: &Seen, name: &str) -> Vec<u8> {
+    let mut fields = HeaderMap::new();
+    let name: HeaderName = name.parse().unwrap();
+    fields.insert(name.clone(), seen.value(name.as_str()).unwrap().parse().unwrap());
+    MetadataMap::from_headers(fields).get_bin(name.as_str()).unwrap().to_bytes().unwrap().to_vec()
+}
+
+#[test]
+fn a_grpc_application_is_told_the_trace_in_binary_too() {
+    MESHES.each(|mesh| {
+        let id = unique("binary");
+        let call = Call::new(Method::POST, &mesh.app("orders").grpc(), "/weft.test.Talk/Say").http2().body(vec![0; 5]);
+        let call = call.header("content-type", "application/grpc").header("te", "trailers");
+        let call = call.header("dapr-app-id", "modern").header("x-id", &id).header("traceparent", PARENT);
+        for call in [call.clone(), call.header("grpc-trace-bin", "AABL+S81d7NNpqPOkp0ODkc2AQDwZ6oLqQK3AgE")] {
+            call.send().expect(200);
+        }
+        let all = mesh.app("modern").server.seen("/weft.test.Talk/Say");
+        let mine: Vec<_> = all.iter().filter(|it| it.value("x-id").as_ref() == Some(&id)).collect();
+        assert_eq!(mine.len(), 2);
+        for one in mine {
+            let bytes = binary(one, "grpc-trace-bin");
+            assert_eq!((bytes.len(), &bytes[..2], bytes[18], bytes[27]), (29, &[0, 0][..], 1, 2));
+            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let told = format!("00-{}-{}-{}", hex(&bytes[2..18]), hex(&bytes[19..27]), hex(&bytes[28..]));
+            assert_eq!((trace(&told), Some(told)), (trace(PARENT), one.value("traceparent")));
+        }
+    });
+}
+
+#[test]
+fn an_http_application_is_told_no_trace_in_binary() {
+    MESHES.each(|mesh| {
+        let (_, seen) = call(mesh, &[("traceparent", PARENT)]);
+        assert_eq!(seen[0].value("grpc-trace-bin"), None);
     });
 }
