@@ -96,6 +96,12 @@ impl HttpContext for Api {
         apply_response(self.id, self.exchange.response_head(&host::Answer))
     }
 
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        host::enter(self.id);
+        self.exchange.response_trailers(host::trailer);
+        Action::Continue
+    }
+
     fn on_log(&mut self) {
         host::enter(self.id);
         self.exchange.gone();

@@ -284,6 +284,7 @@ pub fn refuse(refusal: &Refusal) {
         GrpcStatus::Unknown => GrpcStatusCode::Unknown,
         GrpcStatus::InvalidArgument => GrpcStatusCode::InvalidArgument,
         GrpcStatus::Unimplemented => GrpcStatusCode::Unimplemented,
+        GrpcStatus::Unavailable => GrpcStatusCode::Unavailable,
         GrpcStatus::Unauthenticated => GrpcStatusCode::Unauthenticated,
     };
     reply_grpc(status, &refusal.message);
@@ -309,6 +310,17 @@ impl AnswerHead for Answer {
     fn host(&self) -> Option<String> {
         Some(property(vec!["upstream", "address"])).filter(|address| !address.is_empty())
     }
+
+    fn tries(&self) -> u32 {
+        let count = hostcalls::get_property(vec!["upstream", "request_attempt_count"]).ok().flatten();
+        let count = count.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}
+
+/// The first value of a field of the answer's trailers.
+pub fn trailer(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseTrailers, name).ok().flatten()
 }
 
 /// A property that is text; empty if the proxy has none.

@@ -145,6 +145,11 @@ impl App {
         Blocks::HAVE_FLOWS.then_some(&self.runtime)
     }
 
+    /// The proxy.
+    pub fn host(&self) -> &dyn Host {
+        self.runtime.host()
+    }
+
     /// The plugin configuration.
     pub fn config(&self) -> &PluginConfig {
         &self.config

@@ -10,6 +10,7 @@ mod form;
 mod problem;
 mod read;
 mod references;
+mod resiliency;
 mod schema;
 mod shapes;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use access::{AccessControl, Action, Callers, Identity, Operation, Policy};
 pub use api_rules::{ApiLists, ApiProtocol, ApiRule, EnvironmentSource};
 pub(crate) use check::is_label;
 pub use problem::Problem;
+pub use resiliency::{CallPolicy, CircuitBreaker, Resiliency, Retry};
 pub use schema::schema;
 
 use crate::by_name::ByName;
@@ -43,6 +45,9 @@ pub struct PluginConfig {
     pub app: Option<AppChannel>,
     /// Where other applications are.
     pub invoke: Invoke,
+    /// How they are called.
+    #[serde(skip_serializing_if = "Resiliency::is_empty")]
+    pub resiliency: Resiliency,
     /// The listener that turns streams into TCP connections. Needed by every component that has a `cluster`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkConfig>,
@@ -105,6 +110,7 @@ impl PluginConfig {
             namespace: DEFAULT_NAMESPACE.to_owned(),
             app: None,
             invoke: Invoke::default(),
+            resiliency: Resiliency::default(),
             link: None,
             components: Vec::new(),
             subscriptions: Vec::new(),
@@ -123,6 +129,10 @@ impl PluginConfig {
 const DEFAULT_NAMESPACE: &str = "default";
 const DEFAULT_COMPONENT_VERSION: &str = "v1";
 const DEFAULT_SAMPLING: &str = "1";
+const DEFAULT_BREAKER_TIMEOUT_MS: u32 = 60_000;
+const DEFAULT_BREAKER_CACHE: u32 = 100;
+/// The largest [`CircuitBreaker::cache_size`]: all breakers of a target are one value.
+pub const LARGEST_BREAKER_CACHE: u32 = 1000;
 const DEFAULT_MAX_BODY: u32 = 4 * 1024 * 1024;
 /// The largest [`Limits::max_body_bytes`]: one command to a backend has at most 64 MiB, with what is added to a body.
 pub const LARGEST_MAX_BODY: u32 = 60 * 1024 * 1024;

@@ -10,9 +10,10 @@ use crate::app::{App, Request};
 use crate::blocks::Blocks;
 use crate::config::ApiProtocol;
 use crate::gate::BadToken;
-use crate::grpc::{self, Refusal, is_grpc};
+use crate::grpc::{self, GrpcStatus, Refusal, is_grpc};
 use crate::http::{Headers, Reply};
 use crate::invoke::{self, Edits, Forward};
+use crate::resiliency::{self, Call, Target, Watch};
 use crate::runtime::StreamId;
 use crate::telemetry::{Told, Trace, baggage};
 use std::rc::Rc;
@@ -42,9 +43,18 @@ enum Stage {
     /// A flow is at work; the runtime hands its answer to the shell.
     Running,
     /// An invocation is under way.
-    Forwarded { app: String, authority: String, is_direct: bool, told: Told },
+    Forwarded { app: String, authority: String, is_direct: bool, told: Told, watched: Option<Box<Watched>> },
+    /// A gRPC call's answer is on its way, and a circuit breaker waits for its end.
+    Trailing(Box<Watched>),
     /// Answered or let go; every later callback is inert.
     Settled,
+}
+
+/// What a circuit breaker has to hear of a call.
+pub(super) struct Watched {
+    watch: Watch,
+    is_grpc: bool,
+    tries: u32,
 }
 
 /// One request of the role `weft.api`.
@@ -79,7 +89,7 @@ impl Exchange {
         let method = headers.get(":method").unwrap_or_default();
         match self.admitted(method, &path::clean(path_part), &headers) {
             Err(reply) => Step::Reply(reply),
-            Ok(Route::Invoke) => self.forward(&headers),
+            Ok(Route::Invoke) => self.forward(&headers, ended),
             Ok(route) => {
                 let query = query.unwrap_or("").to_owned();
                 self.serve(route, Request { headers, query, body: Vec::new() }, ended)
@@ -104,12 +114,15 @@ impl Exchange {
     }
 
     #[inline(never)]
-    fn forward(&mut self, headers: &Headers) -> Step {
+    fn forward(&mut self, headers: &Headers, ended: bool) -> Step {
         let raw_path = headers.text(":path").unwrap_or("/");
         let trace = self.app.trace(headers);
         match invoke::plan(self.app.config(), headers, raw_path, &trace) {
             _ if trace.is_on() && !baggage::is_sound(headers) => Step::Reply(malformed_baggage(&trace, headers)),
-            Ok(forward) => self.forwarded(forward, trace.told(headers)),
+            Ok(forward) => {
+                let call = if ended || headers.get("content-length").is_some() { Call::Whole } else { Call::Streamed };
+                self.forwarded(forward, trace.told(headers), headers, call)
+            }
             Err(reply) => Step::Reply(reply.with_all(trace.told(headers))),
         }
     }
@@ -122,15 +135,38 @@ impl Exchange {
         let trace = self.app.trace(headers);
         match invoke::plan_grpc(self.app.config(), headers, &trace) {
             _ if trace.is_on() && !baggage::is_sound(headers) => Step::Refuse(grpc::malformed_baggage()),
-            Ok(forward) => self.forwarded(forward, trace.told(headers)),
+            Ok(forward) => self.forwarded(forward, trace.told(headers), headers, Call::Grpc),
             Err(refusal) => Step::Refuse(refusal),
         }
     }
 
-    fn forwarded(&mut self, forward: Forward, told: Told) -> Step {
-        let Forward { app, authority, is_direct, edits } = forward;
-        self.stage = Stage::Forwarded { app, authority, is_direct, told };
+    fn forwarded(&mut self, forward: Forward, told: Told, headers: &Headers, call: Call) -> Step {
+        let Forward { app, authority, is_direct, mut edits } = forward;
+        let watched = match self.guarded(&app, &authority, call, headers, &mut edits) {
+            Ok(watch) => watch.map(|watch| Box::new(Watched { watch: *watch, is_grpc: call == Call::Grpc, tries: 0 })),
+            Err(why) if call == Call::Grpc => {
+                let message = ["failed to invoke, id: ", &app, ", err: ", why].concat();
+                return Step::Refuse(Refusal { status: GrpcStatus::Unavailable, message });
+            }
+            Err(why) => return Step::Reply(invoke::direct_invoke(500, &app, why).with_all(told)),
+        };
+        self.stage = Stage::Forwarded { app, authority, is_direct, told, watched };
         Step::Forward(edits)
+    }
+
+    /// What the policy of a call's target makes of it.
+    fn guarded(
+        &self,
+        app: &str,
+        authority: &str,
+        call: Call,
+        headers: &Headers,
+        edits: &mut Edits,
+    ) -> Result<Option<Box<Watch>>, &'static str> {
+        let config = self.app.config();
+        let Some((name, policy)) = config.resiliency.of(app) else { return Ok(None) };
+        let target = Target { caller: &config.app_id, name, authority };
+        resiliency::begin(policy, target, call, self.app.host(), headers, edits)
     }
 
     #[inline(never)]
@@ -169,7 +205,7 @@ impl Exchange {
             }
             Stage::NeedsBody { .. } if ended => self.body_complete(read()),
             Stage::NeedsBody { .. } | Stage::Running => Step::Pause,
-            Stage::Fresh | Stage::Forwarded { .. } | Stage::Settled => Step::Continue,
+            Stage::Fresh | Stage::Forwarded { .. } | Stage::Trailing(_) | Stage::Settled => Step::Continue,
         }
     }
 
@@ -178,7 +214,7 @@ impl Exchange {
         match &self.stage {
             Stage::NeedsBody { .. } => self.body_complete(read()),
             Stage::Running => Step::Pause,
-            Stage::Fresh | Stage::Forwarded { .. } | Stage::Settled => Step::Continue,
+            Stage::Fresh | Stage::Forwarded { .. } | Stage::Trailing(_) | Stage::Settled => Step::Continue,
         }
     }
 

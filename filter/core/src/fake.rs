@@ -184,6 +184,11 @@ impl FakeHost {
         answered
     }
 
+    /// Lets time pass where no flow waits for it.
+    pub fn advance(&self, by: Duration) {
+        self.now.set(self.now.get() + by);
+    }
+
     /// Sets the clock back; what ticks are measured with goes on.
     pub fn set_back(&self, by: Duration) {
         self.now.set(self.now.get() - by);

@@ -11,6 +11,8 @@ pub enum GrpcStatus {
     InvalidArgument = 3,
     /// The method is not served.
     Unimplemented = 12,
+    /// Nobody can be asked now.
+    Unavailable = 14,
     /// The caller has not shown who it is.
     Unauthenticated = 16,
 }

@@ -33,6 +33,7 @@ pub mod log_line;
 mod placeholder;
 #[cfg(feature = "blocks")]
 pub mod pubsub;
+pub mod resiliency;
 pub mod runtime;
 #[cfg(feature = "blocks")]
 pub mod state;

@@ -6,6 +6,7 @@ use super::shapes::PLUGIN_CONFIG;
 #[cfg(feature = "blocks")]
 use crate::cel::Condition;
 use crate::json::{self, RawObject, RawValue};
+use crate::resiliency::trip;
 use crate::telemetry::Sampling;
 
 /// Longest app id and namespace, in bytes.
@@ -151,6 +152,10 @@ impl Check<'_> {
                 "write 1 to 2048 characters of a URL's path, others as %XX"
             }
             Form::OneOf(words) if !words.contains(&text) => &["write one of ", &words.join(", ")].concat(),
+            Form::Trip => match trip::check(text) {
+                Err(why) => return self.refuse(why, "write a condition such as consecutiveFailures > 5"),
+                Ok(()) => return,
+            },
             Form::Share => match Sampling::parse(text) {
                 Err(problem) => return self.problems.push(problem),
                 Ok(_) => return,

@@ -17,6 +17,8 @@ pub(super) enum Form {
     OneOf(&'static [&'static str]),
     /// A condition of a routing rule; empty for the one that always holds.
     Condition,
+    /// A circuit breaker's condition.
+    Trip,
     /// A decimal fraction from 0 to 1, in a string.
     Share,
     /// `true` or `false`.

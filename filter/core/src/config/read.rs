@@ -2,10 +2,11 @@
 //! and is taken as absent here.
 
 use super::{
-    AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, Callers, Component,
-    DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Endpoint, EnvironmentSource,
-    External, Identity, Invoke, Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Routes, Rule,
-    Subscription, Target, TestSwitches, Tracing, VERSION,
+    AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, CallPolicy, Callers,
+    CircuitBreaker, Component, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, DEFAULT_COMPONENT_VERSION,
+    DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Endpoint, EnvironmentSource, External, Identity, Invoke,
+    Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Subscription,
+    Target, TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -21,6 +22,7 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         app: child(object, "app")
             .map(|app| AppChannel { cluster: text(&app, "cluster"), authority: text(&app, "authority") }),
         invoke: child(object, "invoke").map(|it| invoke(&it)).unwrap_or_default(),
+        resiliency: child(object, "resiliency").map(|it| resiliency(&it)).unwrap_or_default(),
         link: child(object, "link").map(|link| LinkConfig { cluster: text(&link, "cluster") }),
         components: list(object, "components", component),
         subscriptions: list(object, "subscriptions", subscription),
@@ -42,7 +44,7 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
 }
 
 fn max_body(limits: &RawObject<'_>) -> u32 {
-    limits.get("maxBodyBytes").and_then(|value| value.get().parse().ok()).unwrap_or(DEFAULT_MAX_BODY)
+    number(limits, "maxBodyBytes").unwrap_or(DEFAULT_MAX_BODY)
 }
 
 fn level(text: &str) -> LogLevel {
@@ -79,6 +81,45 @@ fn endpoint((name, value): (&str, RawValue<'_>)) -> Option<(String, Endpoint)> {
 
 fn target(object: &RawObject<'_>) -> Target {
     Target { cluster: maybe(object, "cluster"), authority: text(object, "authority") }
+}
+
+#[inline(never)]
+fn resiliency(object: &RawObject<'_>) -> Resiliency {
+    let one = |(name, value): (&str, _)| Some((name.to_owned(), call_policy(&RawObject::of(value, "").ok()?)));
+    Resiliency {
+        apps: child(object, "apps").unwrap_or_default().members().filter_map(one).collect(),
+        others: child(object, "others").map(|it| call_policy(&it)),
+    }
+}
+
+#[inline(never)]
+fn call_policy(object: &RawObject<'_>) -> CallPolicy {
+    CallPolicy {
+        timeout_ms: number(object, "timeoutMs"),
+        retry: child(object, "retry").map(|it| Retry {
+            max_retries: number(&it, "maxRetries").unwrap_or_default(),
+            on: text(&it, "on"),
+            status_codes: maybe(&it, "statusCodes"),
+            grpc_on: maybe(&it, "grpcOn"),
+            grpc_statuses: maybe(&it, "grpcStatuses"),
+        }),
+        circuit_breaker: child(object, "circuitBreaker").map(|it| circuit_breaker(&it)),
+    }
+}
+
+fn circuit_breaker(object: &RawObject<'_>) -> CircuitBreaker {
+    CircuitBreaker {
+        trip: text(object, "trip"),
+        max_requests: number(object, "maxRequests").unwrap_or(1),
+        interval_ms: number(object, "intervalMs").unwrap_or_default(),
+        timeout_ms: number(object, "timeoutMs").unwrap_or(DEFAULT_BREAKER_TIMEOUT_MS),
+        cache_size: number(object, "cacheSize").unwrap_or(DEFAULT_BREAKER_CACHE),
+    }
+}
+
+#[inline(never)]
+fn number(object: &RawObject<'_>, name: &str) -> Option<u32> {
+    object.get(name).and_then(|value| value.get().parse().ok())
 }
 
 #[inline(never)]
@@ -122,11 +163,10 @@ fn subscription(object: &RawObject<'_>) -> Subscription {
 
 #[inline(never)]
 fn bulk(object: &RawObject<'_>) -> BulkSubscribe {
-    let number = |name: &str| object.get(name).and_then(|value| value.get().parse().ok());
     BulkSubscribe {
         enabled: object.boolean("enabled").ok().flatten().unwrap_or(false),
-        max_messages_count: number("maxMessagesCount"),
-        max_await_duration_ms: number("maxAwaitDurationMs"),
+        max_messages_count: number(object, "maxMessagesCount"),
+        max_await_duration_ms: number(object, "maxAwaitDurationMs"),
     }
 }
 

@@ -45,7 +45,7 @@ fn property(member: &Member) -> Map<String, Value> {
 fn value(form: Form) -> Map<String, Value> {
     let text = |pattern: &str| json!({"type": "string", "pattern": pattern});
     let schema = match form {
-        Form::Text | Form::Condition => json!({"type": "string"}),
+        Form::Text | Form::Condition | Form::Trip => json!({"type": "string"}),
         Form::Name => json!({"type": "string", "minLength": 1}),
         Form::Label => text("^[A-Za-z0-9_-]{1,253}$"),
         Form::Word => text("^[!-~]+$"),

@@ -1,12 +1,13 @@
 //! The tables of the plugin configuration: every member, its form, what stands for it where it is absent.
 
 use super::form::Form::{
-    BodySize, Condition, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Word, Words,
+    BodySize, Condition, Flag, Label, List, Map, Name, Number, Object, OneOf, Path, Share, Text, Texts, Trip, Word,
+    Words,
 };
 use super::form::{Absent, Member, Shape};
 use super::{
-    Action, ApiProtocol, ApiRule, DEFAULT_COMPONENT_VERSION, DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING,
-    Identity, LARGEST_MAX_BODY, VERSION,
+    Action, ApiProtocol, ApiRule, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, DEFAULT_COMPONENT_VERSION,
+    DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity, LARGEST_BREAKER_CACHE, LARGEST_MAX_BODY, VERSION,
 };
 
 /// The whole configuration.
@@ -21,6 +22,7 @@ pub(super) const PLUGIN_CONFIG: Shape = Shape {
             "How the proxy reaches its own application. Absent: no subscriptions, no self-invocation.",
         ),
         Member::optional("invoke", Object(&INVOKE), "Where other applications are."),
+        Member::optional("resiliency", Object(&RESILIENCY), "How other applications are called, as Dapr's Resiliency."),
         Member::optional(
             "link",
             Object(&LINK),
@@ -81,6 +83,74 @@ const INVOKE: Shape = Shape {
             Object(&EXTERNAL),
             "Hosts outside of the mesh that may be called by URL. Absent: none.",
         ),
+    ],
+};
+
+const RESILIENCY: Shape = Shape {
+    members: &[
+        Member::optional(
+            "apps",
+            Map(&CALL_POLICY),
+            "By the name that callers use: an app id, an endpoint's name or a URL.",
+        ),
+        Member::optional("others", Object(&CALL_POLICY), "For all that apps does not name."),
+    ],
+};
+
+const CALL_POLICY: Shape = Shape {
+    members: &[
+        Member::optional(
+            "timeoutMs",
+            Number(1, u32::MAX),
+            "How long one try may wait for its answer to begin, in milliseconds, from the end of the request on.",
+        ),
+        Member::optional(
+            "retry",
+            Object(&RETRY),
+            "When a call is tried again. Bodies of unknown length are sent once. Absent: as the proxy's routes say.",
+        ),
+        Member::optional("circuitBreaker", Object(&CIRCUIT_BREAKER), "When calls are held back."),
+    ],
+};
+
+const RETRY: Shape = Shape {
+    members: &[
+        Member::needed("maxRetries", Number(0, u32::MAX), "Tries after the first one."),
+        Member::needed("on", Word, "Envoy's x-envoy-retry-on of an HTTP call."),
+        Member::optional("statusCodes", Word, "Envoy's x-envoy-retriable-status-codes of an HTTP call."),
+        Member::optional("grpcOn", Word, "Envoy's x-envoy-retry-on of a gRPC call. Absent: it is tried once."),
+        Member::optional("grpcStatuses", Word, "Envoy's x-envoy-retry-grpc-on of a gRPC call."),
+    ],
+};
+
+const CIRCUIT_BREAKER: Shape = Shape {
+    members: &[
+        Member::needed(
+            "trip",
+            Trip,
+            "When it opens: a condition in CEL over the whole numbers requests, totalSuccesses, totalFailures, \
+             consecutiveSuccesses and consecutiveFailures.",
+        ),
+        Member::optional(
+            "maxRequests",
+            Number(1, u32::MAX),
+            "How many calls go through while it is half open; as many have to succeed in a row.",
+        )
+        .or(Absent::Number(1)),
+        Member::optional(
+            "intervalMs",
+            Number(0, u32::MAX),
+            "After how many milliseconds a closed one forgets what it has counted; 0 for never.",
+        )
+        .or(Absent::Number(0)),
+        Member::optional("timeoutMs", Number(1, u32::MAX), "How many milliseconds it stays open.")
+            .or(Absent::Number(DEFAULT_BREAKER_TIMEOUT_MS)),
+        Member::optional(
+            "cacheSize",
+            Number(1, LARGEST_BREAKER_CACHE),
+            "For how many hosts of this target it counts; of more, the one that was called longest ago is forgotten.",
+        )
+        .or(Absent::Number(DEFAULT_BREAKER_CACHE)),
     ],
 };
 

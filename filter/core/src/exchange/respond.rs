@@ -1,6 +1,6 @@
 //! The answer to an invocation on its way back.
 
-use super::{Exchange, Stage};
+use super::{Exchange, Stage, Watched};
 use crate::http::{self, Reply};
 use crate::invoke::{self, Edits};
 
@@ -27,6 +27,8 @@ pub trait AnswerHead {
     fn details(&self) -> String;
     /// The address that was asked last; `None` if none was.
     fn host(&self) -> Option<String>;
+    /// How often the request was sent; 0 if never.
+    fn tries(&self) -> u32;
 }
 
 impl Exchange {
@@ -34,20 +36,54 @@ impl Exchange {
     /// Dapr's error; told apart by the proxy's details, never by status alone.
     pub fn response_head(&mut self, answer: &dyn AnswerHead) -> ResponseStep {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Forwarded { app, authority, is_direct, told } => match made_up(answer, &app, &authority) {
-                Some(error) => ResponseStep::Replace(error.with_all(told)),
-                None => {
-                    let mut edits = invoke::response_edits(told);
-                    if is_direct {
-                        edits.remove_named = named_by_connection(answer);
-                    }
-                    ResponseStep::Edit(edits)
+            Stage::Forwarded { app, authority, is_direct, told, watched } => {
+                if let Some(watched) = watched {
+                    self.heard(*watched, answer);
                 }
-            },
+                match made_up(answer, &app, &authority) {
+                    Some(error) => ResponseStep::Replace(error.with_all(told)),
+                    None => {
+                        let mut edits = invoke::response_edits(told);
+                        if is_direct {
+                            edits.remove_named = named_by_connection(answer);
+                        }
+                        ResponseStep::Edit(edits)
+                    }
+                }
+            }
             other => {
                 self.stage = other;
                 ResponseStep::Continue
             }
+        }
+    }
+}
+
+impl Exchange {
+    /// Tells a circuit breaker how the call ended, as far as it is known now: a gRPC call may end with its trailers.
+    #[inline(never)]
+    fn heard(&mut self, mut watched: Watched, answer: &dyn AnswerHead) {
+        watched.tries = answer.tries();
+        let succeeded = if watched.is_grpc {
+            match answer.value("grpc-status") {
+                Some(status) => status == b"0",
+                None => return self.stage = Stage::Trailing(Box::new(watched)),
+            }
+        } else {
+            let status = answer.value(":status").as_deref().and_then(http::status).unwrap_or(0);
+            (200..400).contains(&status)
+        };
+        watched.watch.ended(self.app.host(), watched.tries, succeeded);
+    }
+
+    /// An answer's trailers are here; `value` gives the first value of a field.
+    pub fn response_trailers(&mut self, value: impl FnOnce(&str) -> Option<Vec<u8>>) {
+        if !matches!(self.stage, Stage::Trailing(_)) {
+            return;
+        }
+        if let Stage::Trailing(watched) = std::mem::replace(&mut self.stage, Stage::Settled) {
+            let succeeded = value("grpc-status").is_some_and(|status| status == b"0");
+            watched.watch.ended(self.app.host(), watched.tries, succeeded);
         }
     }
 }

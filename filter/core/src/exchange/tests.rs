@@ -30,6 +30,10 @@ impl AnswerHead for Answer {
     fn host(&self) -> Option<String> {
         None
     }
+
+    fn tries(&self) -> u32 {
+        0
+    }
 }
 
 /// One that came from a host.

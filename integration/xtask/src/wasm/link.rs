@@ -20,7 +20,6 @@ const NEVER: &[&str] = &[
     "proxy_on_queue_ready",
     "proxy_on_foreign_function",
     "proxy_on_grpc_receive_trailing_metadata",
-    "proxy_on_response_trailers",
 ];
 
 /// Those that are for flows and links only: `weft-route.wasm` has neither.

@@ -1,0 +1,84 @@
+//! How calls of other applications are tried again, cut short and held back.
+
+use crate::by_name::ByName;
+use serde::Serialize;
+
+/// What Dapr's `Resiliency` says of applications, compiled to what the proxy's router understands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resiliency {
+    /// By the name that callers use: an app id, an endpoint's name or a URL.
+    #[serde(skip_serializing_if = "ByName::is_empty")]
+    pub apps: ByName<CallPolicy>,
+    /// For all that `apps` does not name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<CallPolicy>,
+}
+
+impl Resiliency {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.apps.is_empty() && self.others.is_none()
+    }
+
+    /// The policy of a target by the name that a caller wrote, with the name under which it stands: that name, the app id
+    /// without its namespace, or none for all others.
+    #[inline(never)]
+    pub fn of<'a>(&'a self, written: &'a str) -> Option<(&'a str, &'a CallPolicy)> {
+        let named = |name: &'a str| self.apps.get(name).map(|policy| (name, policy));
+        // Only an app id has a namespace.
+        let app = written.split_once('.').map(|(app, _)| app).filter(|app| !app.contains('/'));
+        named(written).or_else(|| app.and_then(named)).or_else(|| self.others.as_ref().map(|policy| ("", policy)))
+    }
+}
+
+/// How calls of one target are made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallPolicy {
+    /// How long one try may wait for its answer to begin, in milliseconds, from the end of the request on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// When a call is tried again. Absent: as the proxy's routes say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// When calls are held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreaker>,
+}
+
+/// When a call is tried again: values of Envoy's request headers (`docs/configuration/http/http_filters/router_filter`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Tries after the first one.
+    pub max_retries: u32,
+    /// `x-envoy-retry-on` of an HTTP call.
+    pub on: String,
+    /// `x-envoy-retriable-status-codes` of an HTTP call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_codes: Option<String>,
+    /// `x-envoy-retry-on` of a gRPC call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_on: Option<String>,
+    /// `x-envoy-retry-grpc-on` of a gRPC call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_statuses: Option<String>,
+}
+
+/// When calls of a target are held back, as Dapr's `circuitBreakers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitBreaker {
+    /// When it opens: a condition over `requests`, `totalSuccesses`, `totalFailures`, `consecutiveSuccesses` and
+    /// `consecutiveFailures`.
+    pub trip: String,
+    /// How many calls go through while it is half open; as many have to succeed in a row.
+    pub max_requests: u32,
+    /// After how many milliseconds a closed one forgets what it has counted; 0 for never.
+    pub interval_ms: u32,
+    /// How many milliseconds it stays open.
+    pub timeout_ms: u32,
+    /// For how many hosts of this target it counts; of more, the one that was called longest ago is forgotten.
+    pub cache_size: u32,
+}
