@@ -1,6 +1,7 @@
 //! From resources to what an application's part of the proxy is made of.
 
 mod judge;
+mod resiliency;
 
 pub use judge::{Places, judge};
 
@@ -84,6 +85,8 @@ pub fn assemble(
     for endpoint in resources.endpoints.iter().filter(|it| it.is_for(&app.id, &app.namespace)) {
         app.endpoints.extend(convert_endpoint(endpoint, backends, problems));
     }
+    let resiliencies = resources.resiliencies.iter().filter(|it| it.is_for(&app.id, &app.namespace));
+    app.rules = resiliency::compile(resiliencies, problems);
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();

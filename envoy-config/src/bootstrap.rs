@@ -2,6 +2,7 @@
 //!
 //! Names of clusters and listeners are made here and nowhere else; the plugin configuration is written with them.
 
+mod again;
 mod clusters;
 mod endpoint;
 mod filters;
@@ -12,6 +13,7 @@ mod outside;
 mod protocol;
 mod spans;
 
+pub use again::{Again, CallRules};
 pub use endpoint::{Authorities, Endpoint, EndpointTls};
 pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
@@ -89,6 +91,8 @@ pub struct App {
     pub callers: Option<Callers>,
     /// Servers outside of the mesh that it calls by name.
     pub endpoints: Vec<Endpoint>,
+    /// How it calls others.
+    pub rules: CallRules,
     /// Its traces.
     pub tracing: Tracing,
     /// What takes its spans; absent for none.
@@ -116,6 +120,7 @@ impl App {
             subscriptions: Vec::new(),
             guard: Guard::default(),
             endpoints: Vec::new(),
+            rules: CallRules::default(),
             access_control: None,
             api_token: None,
             api: ApiLists::default(),
@@ -182,6 +187,7 @@ impl Proxy {
                 external: self.outside.external(),
             },
             link: self.has_link().then(|| LinkConfig { cluster: names::LINK.to_owned() }),
+            resiliency: app.rules.plugin.clone(),
             components: app.components.clone(),
             subscriptions: app.subscriptions.clone(),
             api_token: app.api_token.clone(),
@@ -222,6 +228,9 @@ impl Proxy {
         clusters.extend(self.backends.iter().map(clusters::backend));
         listeners.extend(self.outside.listeners());
         clusters.extend(self.outside.clusters());
+        if self.apps.iter().any(|app| app.rules.tries_again()) {
+            clusters.iter_mut().for_each(again::without_bound);
+        }
         let mut bootstrap = json!({
             "static_resources": {"listeners": listeners, "clusters": clusters},
             "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],

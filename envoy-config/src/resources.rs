@@ -1,4 +1,5 @@
-//! Dapr's resources: components, subscriptions, configurations and HTTP endpoints, as people write them in YAML.
+//! Dapr's resources: components, subscriptions, configurations, HTTP endpoints and resiliency, as people write them in
+//! YAML.
 //!
 //! Every kind keeps the lines it was read from, so that what turns out to be wrong later can be told with its place.
 
@@ -9,6 +10,7 @@ mod configuration;
 mod http_endpoint;
 mod item;
 mod otel;
+mod resiliency;
 mod secrets;
 mod subscription;
 
@@ -17,6 +19,8 @@ pub use configuration::Configuration;
 pub use http_endpoint::{BaseUrl, ClientTls, HttpEndpoint, Scheme};
 pub use item::{Item, Source};
 pub use otel::Otel;
+pub(crate) use resiliency::millis;
+pub use resiliency::{Codes, Pause, Resiliency, Retry, Target};
 pub use subscription::Subscription;
 
 use crate::problem::{Place, Problems};
@@ -36,6 +40,8 @@ pub struct Resources {
     pub configurations: Vec<Configuration>,
     /// Servers outside of Dapr.
     pub endpoints: Vec<HttpEndpoint>,
+    /// How applications are called.
+    pub resiliencies: Vec<Resiliency>,
 }
 
 impl Resources {
@@ -72,11 +78,12 @@ impl Resources {
             }
             ("Configuration", "dapr.io/v1alpha1") => self.configurations.extend(configuration::read(fields)),
             ("HTTPEndpoint", "dapr.io/v1alpha1") => self.endpoints.extend(http_endpoint::read(fields)),
-            ("Component" | "Subscription" | "Configuration" | "HTTPEndpoint", other) => {
+            ("Resiliency", "dapr.io/v1alpha1") => self.resiliencies.extend(resiliency::read(fields)),
+            ("Component" | "Subscription" | "Configuration" | "HTTPEndpoint" | "Resiliency", other) => {
                 problems.add(&version.place, format!("apiVersion {other:?} of {} is not supported", kind.value));
             }
             (other, _) => {
-                let known = "Component, Subscription, Configuration and HTTPEndpoint";
+                let known = "Component, Subscription, Configuration, HTTPEndpoint and Resiliency";
                 problems.add(&kind.place, format!("kind {other:?} is not supported; {known} are"));
             }
         }

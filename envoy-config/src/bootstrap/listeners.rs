@@ -27,13 +27,7 @@ fn api(proxy: &Proxy, app: &App, plugin: &PluginConfig, side: Side) -> Value {
         Side::Grpc => (format!("weft_grpc_{}", app.id), app.grpc),
         _ => (format!("weft_api_{}", app.id), app.http),
     };
-    let mut routes = vec![json!(
-        {
-            "match": {"prefix": "/", "headers": [{"name": "x-weft-cluster", "present_match": true}]},
-            "route": {"cluster_header": "x-weft-cluster", "timeout": NEVER, "idle_timeout": NEVER},
-            "request_headers_to_remove": ["x-weft-cluster"],
-        }
-    )];
+    let mut routes = app.rules.routes(&plugin.invoke);
     if app.collector.is_some() {
         routes.push(spans::untraced_health());
     }

@@ -159,7 +159,7 @@ spec:
   extra: 1
 ---
 apiVersion: dapr.io/v1alpha1
-kind: Resiliency
+kind: Workflow
 metadata: {name: r}
 ---
 apiVersion: dapr.io/v9
@@ -190,7 +190,7 @@ spec:
         "r.yaml:10: Component \"store\": spec.metadata[2].value stands beside another source of the value; keep one",
         "r.yaml:11: Component \"store\": spec.extra is not known; there may be type, version, ignoreErrors, \
          initTimeout, metadata",
-        "r.yaml:14: kind \"Resiliency\" is not supported; Component, Subscription, Configuration and HTTPEndpoint are",
+        "r.yaml:14: kind \"Workflow\" is not supported; Component, Subscription, Configuration, HTTPEndpoint and Resiliency are",
         "r.yaml:17: apiVersion \"dapr.io/v9\" of Subscription is not supported",
         "r.yaml:20: the document: apiVersion is missing",
         "r.yaml:22: the document is a list where a mapping should be",

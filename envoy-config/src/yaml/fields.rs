@@ -179,9 +179,25 @@ impl<'a> Fields<'a> {
         self.fields(name).map(Self::into_pairs).unwrap_or_default()
     }
 
+    /// A mapping of any names to mappings.
+    pub fn members(&mut self, name: &'static str) -> Vec<(String, Fields<'a>)> {
+        let Some(inner) = self.fields(name) else { return Vec::new() };
+        let one = |(key, node): &'a (Key, Node)| {
+            let path = format!("{}{}.", inner.path, key.name);
+            let fields = Self::of(node, &inner.file, inner.subject.clone(), path, inner.problems)?;
+            Some((key.name.clone(), fields))
+        };
+        inner.entries.iter().filter_map(one).collect()
+    }
+
     /// All members as single values, whatever their names.
     #[must_use]
     pub fn into_pairs(self) -> Vec<(String, Text)> {
+        self.pairs_of_all()
+    }
+
+    /// The same, where problems of them are still to be told.
+    pub fn pairs_of_all(&self) -> Vec<(String, Text)> {
         self.entries.iter().filter_map(|(key, node)| Some((key.name.clone(), self.value(key, node)?))).collect()
     }
 

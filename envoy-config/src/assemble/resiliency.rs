@@ -1,0 +1,188 @@
+//! From Dapr's policies of calls to what the filter and the proxy's router need.
+
+use crate::bootstrap::{Again, CallRules};
+use crate::problem::Problems;
+use crate::resources::{Codes, Pause, Resiliency, Retry, Target, millis};
+use crate::yaml::Text;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use weft_core::config::{self, CallPolicy, CircuitBreaker};
+
+/// gRPC statuses that Envoy's `x-envoy-retry-grpc-on` has words for.
+const GRPC: [(u32, &str); 5] =
+    [(1, "cancelled"), (4, "deadline-exceeded"), (8, "resource-exhausted"), (13, "internal"), (14, "unavailable")];
+/// What an HTTP status list has to hold for calls that got no answer to be tried again: what Envoy answers for them.
+const NO_ANSWER: [u32; 2] = [503, 504];
+/// The same for gRPC.
+const UNAVAILABLE: u32 = 14;
+const LOST: &str = "connect-failure,refused-stream,reset";
+/// After this time Dapr gives up an exponential retry.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The first pause of an exponential retry, and how much longer each one is than the one before.
+const FIRST: Duration = Duration::from_millis(500);
+const GROWTH: f64 = 1.5;
+
+/// All policies that hold for one application's calls. Of several of one name, the last one counts.
+#[derive(Default)]
+struct Policies<'a> {
+    timeouts: BTreeMap<&'a str, Duration>,
+    retries: BTreeMap<&'a str, &'a Retry>,
+    breakers: BTreeMap<&'a str, &'a CircuitBreaker>,
+}
+
+/// What an application's calls are made by. `resources` are those that are for it.
+pub(super) fn compile<'a>(resources: impl Iterator<Item = &'a Resiliency>, problems: &Problems) -> CallRules {
+    let resources: Vec<&Resiliency> = resources.collect();
+    let mut all = Policies::default();
+    for it in &resources {
+        all.timeouts.extend(it.timeouts.iter().map(|(name, timeout)| (name.as_str(), *timeout)));
+        all.retries.extend(it.retries.iter().map(|(name, retry)| (name.as_str(), retry)));
+        all.breakers.extend(it.breakers.iter().map(|(name, breaker)| (name.as_str(), breaker)));
+    }
+    let mut rules = CallRules::default();
+    for it in &resources {
+        for target in &it.apps {
+            let rule = all.rule(target, &it.subject(), problems);
+            rules.plugin.apps.insert(target.app.clone(), rule.0);
+            rules.apps.insert(target.app.clone(), rule.1);
+        }
+    }
+    if let Some((policy, again)) = all.default_rule() {
+        rules.plugin.others = Some(policy);
+        rules.others = again;
+    }
+    rules
+}
+
+type Rule = (CallPolicy, Option<Again>);
+
+impl Policies<'_> {
+    fn rule(&self, target: &Target, subject: &str, problems: &Problems) -> Rule {
+        let unknown = |text: &Text, kind: &str| {
+            let what = format!("{subject}: spec.targets.apps.{}.{kind} names no policy, {:?}", target.app, text.value);
+            problems.add(&text.place, what);
+        };
+        let found = |text: &Option<Text>, kind: &str, is_known: bool| {
+            if let (Some(text), false) = (text, is_known) {
+                unknown(text, kind);
+            }
+        };
+        let name = |text: &'_ Option<Text>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
+        let (timeout, retry, breaker) = (name(&target.timeout), name(&target.retry), name(&target.breaker));
+        found(&target.timeout, "timeout", self.timeouts.contains_key(timeout.as_str()));
+        found(&target.retry, "retry", self.retries.contains_key(retry.as_str()));
+        found(&target.breaker, "circuitBreaker", self.breakers.contains_key(breaker.as_str()));
+        let timeout =
+            if timeout.is_empty() { self.default_timeout() } else { self.timeouts.get(timeout.as_str()).copied() };
+        let retry = if retry.is_empty() { self.default_retry() } else { self.retries.get(retry.as_str()).copied() };
+        let breaker =
+            if breaker.is_empty() { self.default_breaker() } else { self.breakers.get(breaker.as_str()).copied() };
+        rule(timeout, retry, breaker, target.cache_size)
+    }
+
+    fn default_rule(&self) -> Option<Rule> {
+        let (timeout, retry, breaker) = (self.default_timeout(), self.default_retry(), self.default_breaker());
+        let is_any = timeout.is_some() || retry.is_some() || breaker.is_some();
+        is_any.then(|| rule(timeout, retry, breaker, None))
+    }
+
+    fn default_timeout(&self) -> Option<Duration> {
+        default(&self.timeouts, ["DefaultAppTimeoutPolicy", "DefaultTimeoutPolicy"])
+    }
+
+    fn default_retry(&self) -> Option<&Retry> {
+        default(&self.retries, ["DefaultAppRetryPolicy", "DefaultRetryPolicy"])
+    }
+
+    fn default_breaker(&self) -> Option<&CircuitBreaker> {
+        default(&self.breakers, ["DefaultAppCircuitBreakerPolicy", "DefaultCircuitBreakerPolicy"])
+    }
+}
+
+/// The policy of the first of two names that there is.
+fn default<T: Copy>(policies: &BTreeMap<&str, T>, names: [&str; 2]) -> Option<T> {
+    names.iter().find_map(|name| policies.get(name)).copied()
+}
+
+fn rule(
+    timeout: Option<Duration>,
+    retry: Option<&Retry>,
+    breaker: Option<&CircuitBreaker>,
+    cache_size: Option<u32>,
+) -> Rule {
+    let policy = CallPolicy {
+        // None at all, as in Dapr.
+        timeout_ms: timeout.map(millis).filter(|millis| *millis > 0),
+        retry: retry.map(plugin_retry),
+        circuit_breaker: breaker
+            .map(|it| CircuitBreaker { cache_size: cache_size.unwrap_or(it.cache_size), ..it.clone() }),
+    };
+    (policy, retry.map(again))
+}
+
+fn plugin_retry(retry: &Retry) -> config::Retry {
+    let (on, status_codes) = http(retry.http.as_ref());
+    let (grpc_on, grpc_statuses) = grpc(retry.grpc.as_ref());
+    config::Retry { max_retries: most(retry), on, status_codes, grpc_on: Some(grpc_on), grpc_statuses }
+}
+
+/// Words and codes for HTTP. What is no error to Dapr, 200 to 399, is never tried again.
+fn http(codes: Option<&Codes>) -> (String, Option<String>) {
+    let is_listed = |code: &u32| codes.is_none_or(|codes| codes.has(*code));
+    let mut listed: Vec<u32> = (100..600).filter(|code| !(200..400).contains(code)).filter(is_listed).collect();
+    let mut on = Vec::new();
+    if (500..600).all(|code| listed.contains(&code)) {
+        on.push("5xx");
+        listed.retain(|code| *code < 500);
+    } else if NO_ANSWER.iter().any(|code| listed.contains(code)) {
+        on.push(LOST);
+    }
+    // Envoy passes no status below 200 on as an answer.
+    listed.retain(|code| *code >= 400);
+    if !listed.is_empty() {
+        on.push("retriable-status-codes");
+    }
+    // A word has to be there, and this one asks for nothing without codes.
+    let on = if on.is_empty() { "retriable-status-codes".to_owned() } else { on.join(",") };
+    let codes = listed.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    (on, (!codes.is_empty()).then_some(codes))
+}
+
+/// Words for gRPC; those statuses that have none are for the route ([`Again::grpc`]).
+fn grpc(codes: Option<&Codes>) -> (String, Option<String>) {
+    let is_listed = |code: u32| codes.is_none_or(|codes| codes.has(code));
+    let on = if is_listed(UNAVAILABLE) { format!("{LOST},retriable-headers") } else { "retriable-headers".to_owned() };
+    let words = GRPC.iter().filter(|(code, _)| is_listed(*code)).map(|(_, word)| *word).collect::<Vec<_>>().join(",");
+    (on, (!words.is_empty()).then_some(words))
+}
+
+fn most(retry: &Retry) -> u32 {
+    let most = retry.most.unwrap_or(u32::MAX);
+    match retry.pause {
+        Pause::Constant(_) => most,
+        Pause::Exponential(longest) => most.min(within(longest)),
+    }
+}
+
+/// How many pauses there are until Dapr gives up.
+fn within(longest: Duration) -> u32 {
+    let (mut pause, mut passed, mut count) = (FIRST.min(longest), Duration::ZERO, 0);
+    while passed + pause <= LONGEST && count < u32::from(u16::MAX) {
+        passed += pause.max(Duration::from_millis(1));
+        pause = pause.mul_f64(GROWTH).min(longest);
+        count += 1;
+    }
+    count
+}
+
+fn again(retry: &Retry) -> Again {
+    let listed = |code: &u32| retry.grpc.as_ref().is_none_or(|codes| codes.has(*code));
+    let grpc = (1..=16).filter(listed).collect();
+    match retry.pause {
+        Pause::Constant(pause) => Again { first: pause, longest: pause, grpc },
+        Pause::Exponential(longest) => Again { first: FIRST.min(longest), longest, grpc },
+    }
+}
+
+#[cfg(test)]
+mod tests;
