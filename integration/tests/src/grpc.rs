@@ -7,7 +7,7 @@ use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 /// Calls of `weft.test.Talk`, each with the same metadata.
@@ -88,6 +88,19 @@ impl Talk {
         let request = self.request(end.to_string());
         let answer = self.grpc().await?.server_streaming(request, method("/weft.test.Talk/Count"), codec()).await?;
         answer.into_inner().collect().await
+    }
+
+    /// `Break`: a text comes back, then a status; gives that.
+    ///
+    /// # Panics
+    /// If anything else comes.
+    pub async fn broken_off(&self, status: Code) -> Status {
+        let request = self.request((status as i32).to_string());
+        let mut grpc = self.grpc().await.expect("a connection");
+        let answer = grpc.server_streaming(request, method("/weft.test.Talk/Break"), codec()).await;
+        let mut texts: Streaming<String> = answer.expect("a text first").into_inner();
+        assert!(matches!(texts.message().await, Ok(Some(_))));
+        texts.message().await.expect_err("a status in the trailers")
     }
 
     /// `Join`: texts go there, one comes back.

@@ -1,6 +1,7 @@
 //! Applications that meet in one Envoy, with their backends.
 
 mod callee;
+mod resources;
 mod update;
 
 use crate::app::TestApp;
@@ -62,6 +63,8 @@ struct AppSpec {
     listens: bool,
     protocol: Protocol,
     guard: Guard,
+    /// Dapr's resources for it.
+    resources: String,
     /// More members of its plugin configuration.
     plugin: Value,
 }
@@ -77,8 +80,8 @@ impl Builder {
     pub fn app(mut self, id: &str) -> Self {
         let (id, protocol, none) = (id.to_owned(), Protocol::default(), json!([]));
         let (subscriptions, programmatic, plugin) = (none.clone(), none, json!({}));
-        let guard = Guard::default();
-        self.apps.push(AppSpec { id, subscriptions, programmatic, listens: true, protocol, guard, plugin });
+        let (guard, resources) = (Guard::default(), String::new());
+        self.apps.push(AppSpec { id, subscriptions, programmatic, listens: true, protocol, guard, resources, plugin });
         self
     }
 
@@ -92,6 +95,12 @@ impl Builder {
     /// Lets the last application be called by another protocol than HTTP/1.1.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.last().protocol = protocol;
+        self
+    }
+
+    /// Gives the last application resources of Dapr, as people write them: YAML.
+    pub fn resources(mut self, yaml: &str) -> Self {
+        self.last().resources = yaml.to_owned();
         self
     }
 
@@ -285,17 +294,17 @@ impl Builder {
             "subscriptions": spec.subscriptions,
         });
         plugin.as_object_mut().expect("an object").extend(spec.plugin.as_object().cloned().unwrap_or_default());
-        let resources = read_plugin(&plugin);
+        let own = read_plugin(&plugin);
         let mut gate = json!({"version": 1, "appId": spec.id});
         gate.as_object_mut().expect("an object").extend(self.gate.as_object().expect("an object").clone());
         let gate = read_plugin(&gate);
-        App {
+        let mut app = App {
             api: gate.api,
             api_token: gate.api_token,
-            components: resources.components,
-            subscriptions: resources.subscriptions,
-            access_control: resources.access_control,
-            callers: resources.callers,
+            components: own.components,
+            subscriptions: own.subscriptions,
+            access_control: own.access_control,
+            callers: own.callers,
             tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
             collector: self.collector.clone(),
@@ -304,7 +313,9 @@ impl Builder {
             guard: spec.guard.clone(),
             test: self.trap.then_some(TestSwitches { trap: true }),
             ..App::new(&spec.id, app.http, app.grpc, Some(app.server.port()))
-        }
+        };
+        resources::add(&mut app, &spec.resources);
+        app
     }
 }
 

@@ -28,6 +28,8 @@ mod outside;
 mod outside_tls;
 #[path = "invoke/paths.rs"]
 mod paths;
+#[path = "invoke/resiliency.rs"]
+mod resiliency;
 #[path = "invoke/streams.rs"]
 mod streams;
 #[path = "invoke/target.rs"]

@@ -27,6 +27,8 @@ pub(super) async fn answer(request: Request<Incoming>, state: Arc<State>) -> Res
     let mut codec = Grpc::new(ProstCodec::<String, String>::default());
     let answer = match path.strip_prefix("/weft.test.Talk/") {
         Some("Say") => codec.unary(service_fn(say), request).await,
+        Some("Give") => codec.unary(service_fn(give), request).await,
+        Some("Break") => codec.server_streaming(service_fn(break_off), request).await,
         Some("Fail") => codec.unary(service_fn(fail), request).await,
         Some("Count") => codec.server_streaming(service_fn(count), request).await,
         Some("Join") => codec.client_streaming(service_fn(join), request).await,
@@ -56,6 +58,21 @@ async fn fail(request: tonic::Request<String>) -> Result<tonic::Response<String>
     let mut status = Status::with_error_details(tonic::Code::FailedPrecondition, "none left: 0 % \u{e9}", details);
     status.metadata_mut().insert("x-trailer", "kept".parse().expect("a value"));
     Err(status)
+}
+
+/// Gives the status whose number the request is, and nothing before.
+async fn give(request: tonic::Request<String>) -> Result<tonic::Response<String>, Status> {
+    Err(Status::new(status_of(&request)?, "as asked"))
+}
+
+/// Gives a text, then in the trailers the status whose number the request is.
+async fn break_off(request: tonic::Request<String>) -> Result<tonic::Response<Texts>, Status> {
+    let end = Status::new(status_of(&request)?, "as asked");
+    Ok(tonic::Response::new(Box::pin(tokio_stream::iter([Ok("text".to_owned()), Err(end)]))))
+}
+
+fn status_of(request: &tonic::Request<String>) -> Result<tonic::Code, Status> {
+    request.get_ref().parse().map(tonic::Code::from_i32).map_err(|_| Status::invalid_argument("no number"))
 }
 
 /// As many texts as the request says.
