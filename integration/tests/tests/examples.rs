@@ -115,9 +115,19 @@ fn the_example_for_linkerd_carries_calls_events_and_state() {
         .with(8080, orders.port())
         .with(6379, redis.port())
         .replace("redis.default.svc.cluster.local", "127.0.0.1")
-        .replace("{app}.{namespace}.svc.cluster.local:80", &service);
+        .replace("{app}.{namespace}.svc.cluster.local:80", &service)
+        // As the notes have it for hosts outside of the mesh.
+        .replace(
+            "\"invoke\": {",
+            "\"invoke\": {\"external\": {\"hosts\": [\"localhost\"], \"httpCluster\": \"mesh\"},",
+        );
     let envoy = example.start(WORKERS);
     client::get(&example.address(9902), "/ready").send().expect(200);
+
+    callee.on("/outside", Reply::status(200));
+    let url = format!("/v1.0/invoke/http://localhost:{}/method/outside", callee.port());
+    client::get(&example.address(3500), &url).send().expect(200);
+    assert_eq!(callee.wait_for("/outside", 1)[0].value("dapr-caller-app-id"), None);
 
     callee.on("/stock/42", Reply::json(200, &json!({"left": 7})));
     client::get(&example.address(3500), "/v1.0/invoke/warehouse/method/stock/42").send().expect(200);
