@@ -26,7 +26,7 @@ use std::time::Duration;
 use weft_core::by_name::ByName;
 use weft_core::config::{
     AccessControl, ApiLists, AppChannel, Callers, Component, EnvironmentSource, Identity, Invoke, Limits, LinkConfig,
-    LogLevel, PluginConfig, Subscription, Target, TestSwitches, Tracing, VERSION,
+    LogLevel, PluginConfig, Secret, Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 
 const INTERNAL: &str = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener";
@@ -179,7 +179,13 @@ impl Proxy {
             version: VERSION,
             app_id: app.id.clone(),
             namespace: app.namespace.clone(),
-            app: app.port.map(|port| AppChannel { cluster: names::app(&app.id), authority: authority(port) }),
+            app: app.port.map(|port| AppChannel {
+                cluster: names::app(&app.id),
+                authority: authority(port),
+                // The cluster adds it.
+                api_token: None,
+                token: Secret::default(),
+            }),
             invoke: Invoke {
                 apps: self.targets(),
                 template: self.elsewhere.template.clone(),

@@ -65,21 +65,26 @@ impl App {
     /// Everything that is wrong with the text.
     #[inline(never)]
     pub fn callee(text: &[u8], host: Rc<dyn Host>, vm: Vm) -> Result<Rc<Self>, Vec<Problem>> {
-        let config = PluginConfig::read(text)?;
+        let (mut config, mut problems) = PluginConfig::draft(text);
+        let gate = Gate::new(&mut config, &*host, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let runtime = Runtime::beside(vm.channels.clone(), host, config.app_id.clone(), config.log_level);
-        Self::with_blocks(config, runtime, Blocks::none(), vm.mark)
+        Self::with_blocks(config, gate, runtime, Blocks::none(), vm.mark)
     }
 
     /// Adds what the blocks find to what is known to be wrong.
     fn judged(
-        config: PluginConfig,
+        mut config: PluginConfig,
         mut problems: Vec<Problem>,
         host: Rc<dyn Host>,
         vm: Vm,
     ) -> Result<Rc<Self>, Vec<Problem>> {
+        let gate = Gate::new(&mut config, &*host, &mut problems);
         let runtime = Runtime::beside(vm.channels.clone(), host, config.app_id.clone(), config.log_level);
         match Blocks::new(&config, &runtime) {
-            Ok(blocks) if problems.is_empty() => Self::with_blocks(config, runtime, blocks, vm.mark),
+            Ok(blocks) if problems.is_empty() => Self::with_blocks(config, gate, runtime, blocks, vm.mark),
             Ok(_) => Err(problems),
             Err(more) => {
                 for problem in more {
@@ -94,13 +99,13 @@ impl App {
 
     fn with_blocks(
         config: PluginConfig,
+        gate: Gate,
         runtime: Runtime,
         blocks: Blocks,
         mark: WorkerMark,
     ) -> Result<Rc<Self>, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
         let begun = Cell::new(false);
-        let gate = Gate::new(&config, runtime.host()).map_err(|problem| vec![problem])?;
         Ok(Rc::new(Self { config, runtime, sampling, gate, mark, begun, blocks: Rc::new(blocks) }))
     }
 

@@ -145,7 +145,33 @@ pub struct AppChannel {
     pub cluster: String,
     /// What the application sees as `Host`, usually `127.0.0.1:<port>`.
     pub authority: String,
+    /// The token that the application gets with every request. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_token: Option<EnvironmentSource>,
+    /// That token itself, once the environment was asked; empty for none.
+    #[serde(skip)]
+    pub token: Secret,
 }
+
+/// A text that must never reach a log.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(a secret)")
+    }
+}
+
+impl AppChannel {
+    /// The header that tells the application that its proxy calls, if it wants one.
+    pub fn token_header(&self) -> Option<(&'static str, &str)> {
+        (!self.token.0.is_empty()).then_some((TOKEN_HEADER, &self.token.0))
+    }
+}
+
+/// The header that brings a token: an application's to Dapr, or Dapr's to an application.
+pub const TOKEN_HEADER: &str = "dapr-api-token";
 
 /// Where other applications are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -1,7 +1,7 @@
 //! Who may use an application's Dapr API, and which parts of it: the API token (`dapr-api` 6.1) and the lists of allowed
 //! and denied APIs (6.4). Asked before anything else is done with a request.
 
-use crate::config::{ApiLists, ApiProtocol, PluginConfig, Problem};
+use crate::config::{ApiLists, ApiProtocol, EnvironmentSource, PluginConfig, Problem, Secret, TOKEN_HEADER};
 use crate::grpc::{GrpcStatus, Refusal};
 use crate::host::Host;
 use crate::http::{Headers, Reply};
@@ -10,7 +10,8 @@ use std::hint::black_box;
 /// What a configuration demands of every request.
 #[derive(Clone, Default)]
 pub struct Gate {
-    token: Option<String>,
+    /// Empty for none.
+    token: Secret,
     lists: ApiLists,
 }
 
@@ -47,19 +48,15 @@ impl BadToken {
 }
 
 impl Gate {
-    /// For a configuration. The token comes from the proxy's environment.
-    ///
-    /// # Errors
-    /// A token is demanded, and the environment has none: nobody is let in for that.
-    pub fn new(config: &PluginConfig, host: &dyn Host) -> Result<Self, Problem> {
-        let token = match &config.api_token {
-            None => None,
-            Some(source) => {
-                let found = host.environment(&source.env).filter(|token| !token.is_empty());
-                Some(found.ok_or_else(|| unset(&source.env))?)
-            }
-        };
-        Ok(Self { token, lists: config.api.clone() })
+    /// For a configuration. Its tokens come from the proxy's environment, the one for the application too, which is put into
+    /// its place. One that the environment does not have is a problem: nobody is let in for want of a token.
+    #[inline(never)]
+    pub fn new(config: &mut PluginConfig, host: &dyn Host, problems: &mut Vec<Problem>) -> Self {
+        let token = of_environment("$.apiToken.env", config.api_token.as_ref(), host, problems);
+        if let Some(app) = &mut config.app {
+            app.token = of_environment("$.app.apiToken.env", app.api_token.as_ref(), host, problems);
+        }
+        Self { token, lists: config.api.clone() }
     }
 
     /// Whether a request brings the token, if one is demanded. Takes as long for every token of one length.
@@ -68,8 +65,11 @@ impl Gate {
     /// What is wrong with the token.
     #[inline(never)]
     pub fn check(&self, headers: &Headers) -> Result<(), BadToken> {
-        let Some(token) = &self.token else { return Ok(()) };
-        let given = headers.get("dapr-api-token").filter(|given| !given.is_empty()).ok_or(BadToken::Missing)?;
+        let Secret(token) = &self.token;
+        if token.is_empty() {
+            return Ok(());
+        }
+        let given = headers.get(TOKEN_HEADER).filter(|given| !given.is_empty()).ok_or(BadToken::Missing)?;
         if is_same(given, token.as_bytes()) { Ok(()) } else { Err(BadToken::Wrong) }
     }
 
@@ -107,10 +107,21 @@ impl Gate {
     }
 }
 
-fn unset(name: &str) -> Problem {
-    let what = format!("{name} is not set in the environment of the filter");
-    let remedy = "set it for Envoy, and name it in the plugin's vm_config.environment_variables.host_env_keys";
-    Problem::new("$.apiToken.env", what, remedy)
+#[inline(never)]
+fn of_environment(
+    path: &str,
+    source: Option<&EnvironmentSource>,
+    host: &dyn Host,
+    problems: &mut Vec<Problem>,
+) -> Secret {
+    let Some(EnvironmentSource { env }) = source else { return Secret::default() };
+    let token = host.environment(env).unwrap_or_default();
+    if token.is_empty() {
+        let what = [env, " is not set in the environment of the filter"].concat();
+        let remedy = "set it for Envoy, and name it in the plugin's vm_config.environment_variables.host_env_keys";
+        problems.push(Problem::new(path, what, remedy));
+    }
+    Secret(token)
 }
 
 fn is_same(given: &[u8], token: &[u8]) -> bool {

@@ -6,12 +6,12 @@ mod tests;
 use crate::access::Caller;
 use crate::api::path;
 use crate::app::App;
-use crate::config::{AccessControl, Action, Callers, PluginConfig, Problem};
+use crate::config::{AccessControl, Action, Callers, PluginConfig, Problem, TOKEN_HEADER};
 use crate::exchange::{AnswerHead, ResponseStep, made_up, named_by_connection};
 use crate::grpc::is_grpc;
 use crate::host::Host;
 use crate::http::{Headers, Reply};
-use crate::invoke::{Edits, direct_invoke};
+use crate::invoke::{Edits, direct_invoke, tell_token};
 use crate::telemetry::Trace;
 use crate::worker::Vm;
 use std::rc::Rc;
@@ -139,8 +139,8 @@ fn request_edits(config: &PluginConfig, headers: &Headers, trace: &Trace) -> Edi
             edits.remove.push(name);
         }
     }
-    if headers.get("dapr-api-token").is_some() {
-        edits.remove.push("dapr-api-token");
+    if !tell_token(config, &mut edits) && headers.get(TOKEN_HEADER).is_some() {
+        edits.remove.push(TOKEN_HEADER);
     }
     if headers.get("dapr-caller-app-id").is_some() {
         edits.put(headers, "dapr-callee-app-id", config.app_id.clone().into_bytes());

@@ -10,7 +10,7 @@ pub use error::{direct_invoke, failed_upstream, no_app_id};
 pub use target::{Destination, Named, name_target};
 
 use crate::api::path;
-use crate::config::PluginConfig;
+use crate::config::{AppChannel, PluginConfig, TOKEN_HEADER};
 use crate::grpc::{self, GrpcStatus, Refusal};
 use crate::http::{Headers, Reply};
 use crate::telemetry::{Told, Trace};
@@ -125,6 +125,7 @@ fn forward(
 ) -> Forward {
     edits.put(headers, ":authority", destination.authority.clone().into_bytes());
     let is_told = !destination.is_direct;
+    let is_own = destination.is_own();
     let told = |value: &str| is_told.then(|| value.to_owned());
     // Only Weft may set these: what a client wrote goes away.
     let ours = [
@@ -140,15 +141,27 @@ fn forward(
             None => {}
         }
     }
+    // Only a call of itself goes to the application past its own filter.
+    if is_own {
+        tell_token(config, &mut edits);
+    }
     trace.edit(headers, &mut edits);
     Forward { app, authority: destination.authority, is_direct: destination.is_direct, edits }
+}
+
+/// Gives the application the token by which it knows that its proxy calls, in place of any other. Says whether there is one.
+#[inline(never)]
+pub fn tell_token(config: &PluginConfig, edits: &mut Edits) -> bool {
+    let token = config.app.as_ref().and_then(AppChannel::token_header);
+    edits.set.extend(token.map(|(name, token)| (name, token.as_bytes().to_vec())));
+    token.is_some()
 }
 
 /// Removes what is for this proxy alone.
 #[inline(never)]
 fn remove_present(headers: &Headers, hop_by_hop: &'static [&'static str], edits: &mut Edits) {
     for (name, _) in headers.iter() {
-        let ours = hop_by_hop.iter().chain(&["dapr-app-id", "dapr-api-token"]).find(|known| **known == name);
+        let ours = hop_by_hop.iter().chain(&["dapr-app-id", TOKEN_HEADER]).find(|known| **known == name);
         if let Some(known) = ours
             && !edits.remove.contains(known)
         {

@@ -5,8 +5,8 @@ use super::{
     AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, CallPolicy, Callers,
     CircuitBreaker, Component, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, DEFAULT_COMPONENT_VERSION,
     DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Endpoint, EnvironmentSource, External, Identity, Invoke,
-    Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Subscription,
-    Target, TestSwitches, Tracing, VERSION,
+    Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Secret,
+    Subscription, Target, TestSwitches, Tracing, VERSION,
 };
 use crate::access::pattern;
 use crate::blocks::Blocks;
@@ -19,14 +19,18 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         version: VERSION,
         app_id: text(object, "appId"),
         namespace: text_or(object, "namespace", DEFAULT_NAMESPACE),
-        app: child(object, "app")
-            .map(|app| AppChannel { cluster: text(&app, "cluster"), authority: text(&app, "authority") }),
+        app: child(object, "app").map(|app| AppChannel {
+            cluster: text(&app, "cluster"),
+            authority: text(&app, "authority"),
+            api_token: environment(&app),
+            token: Secret::default(),
+        }),
         invoke: child(object, "invoke").map(|it| invoke(&it)).unwrap_or_default(),
         resiliency: child(object, "resiliency").map(|it| resiliency(&it)).unwrap_or_default(),
         link: child(object, "link").map(|link| LinkConfig { cluster: text(&link, "cluster") }),
         components: list(object, "components", component),
         subscriptions: list(object, "subscriptions", subscription),
-        api_token: child(object, "apiToken").map(|it| EnvironmentSource { env: text(&it, "env") }),
+        api_token: environment(object),
         api: within(object, "api", |it| ApiLists {
             allowed: list(it, "allowed", api_rule),
             denied: list(it, "denied", api_rule),
@@ -41,6 +45,11 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         test: child(object, "test")
             .map(|test| TestSwitches { trap: test.boolean("trap").ok().flatten().unwrap_or(false) }),
     }
+}
+
+#[inline(never)]
+fn environment(object: &RawObject<'_>) -> Option<EnvironmentSource> {
+    child(object, "apiToken").map(|it| EnvironmentSource { env: text(&it, "env") })
 }
 
 fn max_body(limits: &RawObject<'_>) -> u32 {

@@ -62,6 +62,11 @@ const APP: Shape = Shape {
     members: &[
         Member::needed("cluster", Word, "Name of the Envoy cluster that holds the application's address."),
         Member::needed("authority", Word, "What the application sees as Host, usually 127.0.0.1:<port>."),
+        Member::optional(
+            "apiToken",
+            Object(&ENVIRONMENT),
+            "The token that the application gets with every request. Absent: none.",
+        ),
     ],
 };
 

@@ -7,7 +7,7 @@ mod schema_file;
 fn whole() -> Value {
     json!({
         "version": 1, "appId": "orders", "namespace": "shop",
-        "app": {"cluster": "app", "authority": "127.0.0.1:8080"},
+        "app": {"cluster": "app", "authority": "127.0.0.1:8080", "apiToken": {"env": "APP_API_TOKEN"}},
         "invoke": {
             "apps": {"warehouse": {"cluster": "to_warehouse", "authority": "warehouse"}, "a.b": {"authority": "a.b"}},
             "template": {"cluster": "outbound|80||{app}", "authority": "{app}.{namespace}"},

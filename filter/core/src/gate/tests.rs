@@ -6,7 +6,9 @@ fn gate(config: &str) -> Result<Gate, Problem> {
     host.environment.borrow_mut().insert("TOKEN".to_owned(), "s3cret".to_owned());
     host.environment.borrow_mut().insert("EMPTY".to_owned(), String::new());
     let text = [r#"{"version":1,"appId":"a","#, config, "}"].concat();
-    Gate::new(&PluginConfig::read(text.as_bytes()).unwrap(), &*host)
+    let mut problems = Vec::new();
+    let gate = Gate::new(&mut PluginConfig::read(text.as_bytes()).unwrap(), &*host, &mut problems);
+    problems.pop().map_or(Ok(gate), Err)
 }
 
 fn with(token: &str) -> Headers {
@@ -35,9 +37,13 @@ fn only_the_whole_token_is_the_token() {
 #[test]
 fn a_token_that_is_demanded_and_not_there_lets_nobody_in() {
     for name in ["ABSENT", "EMPTY"] {
-        let problem = gate(&format!(r#""apiToken":{{"env":"{name}"}}"#)).unwrap_err();
-        assert_eq!(problem.path, "$.apiToken.env");
-        assert!(problem.what.contains(name) && problem.remedy.contains("host_env_keys"));
+        let token = format!(r#""apiToken":{{"env":"{name}"}}"#);
+        let app = format!(r#""app":{{"cluster":"app","authority":"app",{token}}}"#);
+        for (text, path) in [(token, "$.apiToken.env"), (app, "$.app.apiToken.env")] {
+            let problem = gate(&text).unwrap_err();
+            assert_eq!(problem.path, path);
+            assert!(problem.what.contains(name) && problem.remedy.contains("host_env_keys"));
+        }
     }
 }
 

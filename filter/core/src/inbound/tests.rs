@@ -51,6 +51,23 @@ fn what_is_allowed_goes_on_and_names_its_caller() {
 }
 
 #[test]
+fn the_application_gets_its_own_token_in_place_of_any_other() {
+    let token = |edits: &Edits| edits.set.iter().find(|it| it.0 == TOKEN_HEADER).map(|it| it.1.clone());
+    let with_token = {
+        let host = FakeHost::new();
+        host.environment.borrow_mut().insert("MINE".to_owned(), "s3cret".to_owned());
+        let text = br#"{"version":1,"appId":"me","app":{"cluster":"c","authority":"a","apiToken":{"env":"MINE"}}}"#;
+        Callee::read(text, host, Vm::default()).unwrap()
+    };
+    for headers in [request("GET", "/"), request("GET", "/").with(TOKEN_HEADER, "s3cret")] {
+        let edits = forwarded(with_token.request(&headers, || None));
+        assert_eq!((token(&edits), edits.remove), (Some(b"s3cret".to_vec()), vec![]));
+    }
+    let edits = forwarded(callee(&json!({})).request(&request("GET", "/").with(TOKEN_HEADER, "theirs"), || None));
+    assert_eq!((token(&edits), edits.remove), (None, vec![TOKEN_HEADER]));
+}
+
+#[test]
 fn what_is_denied_is_refused_in_daprs_words() {
     let why = "failed to invoke, id: me, err: rpc error: code = PermissionDenied desc = access control policy has denied \
                access to id: spiffe://public/ns/default/shop operation: /stock/1 verb: POST";

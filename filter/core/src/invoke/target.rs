@@ -129,6 +129,12 @@ impl Destination {
         Ok(Self { base: url.base.to_owned(), is_direct: true, ..Self::at("", target) })
     }
 
+    /// Whether the caller calls itself.
+    pub fn is_own(&self) -> bool {
+        // A host outside has no id.
+        self.is_direct && !self.app_id.is_empty()
+    }
+
     /// The whole path of a method, still encoded.
     pub fn method<'a>(&self, method: &'a str) -> Cow<'a, str> {
         if self.base.is_empty() { Cow::Borrowed(method) } else { Cow::Owned([&self.base, "/", method].concat()) }

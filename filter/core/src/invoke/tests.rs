@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{AppChannel, Target};
+use crate::config::{AppChannel, External, Secret, TOKEN_HEADER, Target};
 use crate::telemetry::Trace;
 
 fn config() -> PluginConfig {
@@ -74,6 +74,20 @@ fn a_call_of_oneself_goes_straight_to_the_application_without_caller_headers() {
     let forward = planned(&config(), &Headers::new(), "/v1.0/invoke/orders/method/x").unwrap();
     assert_eq!(set(&forward, CLUSTER_HEADER), Some(&b"own"[..]));
     assert_eq!(set(&forward, "dapr-caller-app-id"), None);
+}
+
+#[test]
+fn a_call_of_oneself_brings_the_applications_token_and_no_other_call_does() {
+    let mut config = config();
+    config.app.as_mut().unwrap().token = Secret("s3cret".to_owned());
+    config.invoke.external = Some(External { hosts: vec!["a.example".to_owned()], ..External::default() });
+    let headers = Headers::new().with(TOKEN_HEADER, "theirs");
+    let token = |app: &str| {
+        let forward = planned(&config, &headers, &format!("/v1.0/invoke/{app}/method/x")).unwrap();
+        set(&forward, TOKEN_HEADER).map(<[u8]>::to_vec)
+    };
+    assert_eq!(token("orders"), Some(b"s3cret".to_vec()));
+    assert_eq!((token("warehouse"), token("http://a.example")), (None, None));
 }
 
 #[test]

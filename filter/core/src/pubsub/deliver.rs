@@ -192,6 +192,7 @@ impl Inner {
             ("pubsubname", &aim.subscription.pubsub),
         ]);
         headers.extend(metadata.iter().map(|(name, value)| (&**name, *value)));
+        headers.extend(aim.app.token_header());
         headers.push(("traceparent", &traceparent));
         if !trace.tracestate().is_empty() {
             headers.push(("tracestate", trace.tracestate()));

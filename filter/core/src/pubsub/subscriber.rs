@@ -63,13 +63,14 @@ async fn ask_until_answered(runtime: &Runtime, block: &Weak<Inner>) -> Option<An
 
 #[inline(never)]
 fn question<'a>(app_id: &'a str, app: &'a AppChannel) -> HttpCall<'a> {
-    let headers = vec![
+    let mut headers = vec![
         (":method", "GET"),
         (":path", "/dapr/subscribe"),
         (":authority", app.authority.as_str()),
         ("content-type", "application/json"),
         ("dapr-app-id", app_id),
     ];
+    headers.extend(app.token_header());
     HttpCall { cluster: &app.cluster, headers, body: b"", timeout: ASK_TIMEOUT }
 }
 

@@ -155,13 +155,14 @@ impl Inner {
         body.string("pubsubname", &subscription.pubsub);
         body.raw("metadata", &write_string_map(&subscription.metadata));
         body.raw("entries", &write_array(&entries));
-        let headers = vec![
+        let mut headers = vec![
             (":method", "POST"),
             (":path", path),
             (":authority", &app.authority),
             ("content-type", "application/json"),
             ("pubsubname", &subscription.pubsub),
         ];
+        headers.extend(app.token_header());
         let call =
             HttpCall { cluster: &app.cluster, headers, body: &body.end(), timeout: crate::pubsub::DELIVERY_TIMEOUT };
         self.runtime.call(call).map_err(|why| self.not_reached(&why))
