@@ -18,7 +18,8 @@ pub use endpoint::{Authorities, Endpoint, EndpointTls};
 pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
 pub use protocol::Protocol;
-pub use spans::{Collector, Transport};
+pub use spans::Collector;
+pub use weft_core::config::Transport;
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -200,7 +201,7 @@ impl Proxy {
             api: app.api.clone(),
             access_control: app.access_control.clone(),
             callers: app.callers.clone().or_else(|| app.access_control.is_some().then(same_proxy)),
-            tracing: app.tracing.clone(),
+            tracing: tracing(app),
             log_level: app.log_level,
             limits: app.limits.clone(),
             test: app.test.clone(),
@@ -268,6 +269,13 @@ pub fn backend_cluster(component: &str) -> String {
 /// All callers of this bootstrap are in it, and its applications are reached by internal listeners.
 fn same_proxy() -> Callers {
     Callers { identity: Identity::SameProxy, service_accounts: ByName::default() }
+}
+
+/// Only where there are components are there events to make spans of.
+fn tracing(app: &App) -> Tracing {
+    let collector = app.collector.as_ref().filter(|_| !app.components.is_empty());
+    let otlp = collector.map(|collector| collector.target(&app.id));
+    Tracing { otlp: otlp.or_else(|| app.tracing.otlp.clone()), ..app.tracing.clone() }
 }
 
 fn authority(port: u16) -> String {

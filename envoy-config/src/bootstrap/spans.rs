@@ -6,7 +6,7 @@
 use super::{Backend, Tls, clusters, endpoint, names, protocol};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-use weft_core::config::Tracing;
+use weft_core::config::{Otlp, Tracing, Transport};
 
 const TRACER: &str = "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig";
 const MUTATION: &str = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
@@ -57,15 +57,6 @@ impl std::fmt::Debug for Collector {
     }
 }
 
-/// OTLP's two forms, as Dapr names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// gRPC.
-    Grpc,
-    /// Protocol buffers by HTTP/1.1, to `/v1/traces`.
-    Http,
-}
-
 /// Which side of an application a listener is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -79,11 +70,21 @@ pub(super) enum Side {
 
 impl Collector {
     /// `host:port` for headers and URLs.
-    pub(super) fn authority(&self) -> String {
+    fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// For an application's plugin configuration.
+    pub(super) fn target(&self, app: &str) -> Otlp {
+        Otlp {
+            cluster: names::spans(app),
+            authority: self.authority(),
+            transport: self.transport,
+            timeout_ms: u32::try_from(self.timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, 60_000),
         }
     }
 

@@ -7,6 +7,7 @@ mod access;
 mod api_rules;
 mod check;
 mod form;
+mod otlp;
 mod problem;
 mod read;
 mod references;
@@ -19,6 +20,7 @@ mod tests;
 pub use access::{AccessControl, Action, Callers, Identity, Operation, Policy};
 pub use api_rules::{ApiLists, ApiProtocol, ApiRule, EnvironmentSource};
 pub(crate) use check::is_label;
+pub use otlp::{Otlp, Transport};
 pub use problem::Problem;
 pub use resiliency::{CallPolicy, CircuitBreaker, Resiliency, Retry};
 pub use schema::schema;
@@ -322,11 +324,14 @@ pub struct Rule {
 pub struct Tracing {
     /// Share of new traces that are sampled, from `"0"` to `"1"`; `"0"` turns tracing off, as in Dapr.
     pub sampling_rate: String,
+    /// What takes the filter's own spans. Absent: there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<Otlp>,
 }
 
 impl Default for Tracing {
     fn default() -> Self {
-        Self { sampling_rate: DEFAULT_SAMPLING.to_owned() }
+        Self { sampling_rate: DEFAULT_SAMPLING.to_owned(), otlp: None }
     }
 }
 

@@ -46,6 +46,15 @@ pub enum CallOutcome {
     },
 }
 
+impl CallOutcome {
+    /// The status, whoever said it.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Answered { status, .. } | Self::Failed { status } => *status,
+        }
+    }
+}
+
 /// Where a TCP connection goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpTarget {
@@ -113,11 +122,15 @@ pub enum Metric {
     EventsFailed,
     /// Events dropped, by the application's word or because nothing takes them.
     EventsDropped,
+    /// Spans that a collector took.
+    SpansSent,
+    /// Spans that were dropped, because a collector did not take them or took them too slowly.
+    SpansDropped,
 }
 
 impl Metric {
     /// Every counter, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::LinkOpened,
         Self::LinkClosed,
         Self::LinkCommands,
@@ -126,6 +139,8 @@ impl Metric {
         Self::EventsDelivered,
         Self::EventsFailed,
         Self::EventsDropped,
+        Self::SpansSent,
+        Self::SpansDropped,
     ];
 
     /// The name under which the proxy shows it.
@@ -139,6 +154,8 @@ impl Metric {
             Self::EventsDelivered => "weft.events.delivered",
             Self::EventsFailed => "weft.events.failed",
             Self::EventsDropped => "weft.events.dropped",
+            Self::SpansSent => "weft.spans.sent",
+            Self::SpansDropped => "weft.spans.dropped",
         }
     }
 }

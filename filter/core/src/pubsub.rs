@@ -9,6 +9,7 @@ pub(crate) mod fake;
 mod options;
 mod publish;
 mod scopes;
+mod spans;
 mod subscriber;
 mod subscription;
 

@@ -5,6 +5,8 @@ mod binary;
 mod context;
 mod edits;
 mod sampling;
+#[cfg(feature = "blocks")]
+pub mod spans;
 
 pub use context::TraceContext;
 pub use sampling::Sampling;
@@ -29,6 +31,8 @@ pub struct Trace {
     span: Span,
     /// `tracestate` of a valid parent; empty for none.
     state: String,
+    /// The span above ours.
+    parent: Option<[u8; 8]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +48,7 @@ enum Span {
 impl Trace {
     /// No trace: nothing is told to anybody, what came in is left as it is.
     pub fn off() -> Self {
-        Self { span: Span::Passed(None), state: String::new() }
+        Self { span: Span::Passed(None), state: String::new(), parent: None }
     }
 
     /// The trace of a request with these headers. A valid `traceparent` is continued by a new span with the same trace
@@ -66,7 +70,7 @@ impl Trace {
     #[inline(never)]
     pub fn keep_or_start(headers: &Headers, sampling: &Sampling, host: &dyn Host) -> Self {
         match only_parent(headers) {
-            Some(parent) => Self { span: Span::Passed(Some(parent)), state: String::new() },
+            Some(parent) => Self { span: Span::Passed(Some(parent)), state: String::new(), parent: None },
             None => Self::below(None, String::new(), sampling, host),
         }
     }
@@ -81,12 +85,13 @@ impl Trace {
     }
 
     fn below(parent: Option<TraceContext>, state: String, sampling: &Sampling, host: &dyn Host) -> Self {
+        let above = parent.map(|context| context.span_id);
         let span = match (parent, sampling) {
             (parent, Sampling::Off) => Span::Passed(parent),
             (Some(parent), _) => Span::Child(parent.child(host)),
             (None, _) => Span::Root(TraceContext::start(sampling, host)),
         };
-        Self { span, state }
+        Self { span, state, parent: above }
     }
 
     /// Another span below this one's, for one part of the request. Without a span of ours it is the same.
@@ -96,7 +101,26 @@ impl Trace {
             Span::Passed(context) => Span::Passed(*context),
             Span::Child(context) | Span::Root(context) => Span::Child(context.child(host)),
         };
-        Self { span, state: self.state.clone() }
+        let parent = self.context().map(|context| context.span_id);
+        Self { span, state: self.state.clone(), parent }
+    }
+
+    /// Whether a span of ours is to be recorded.
+    pub fn is_recorded(&self) -> bool {
+        match &self.span {
+            Span::Passed(_) => false,
+            Span::Child(context) | Span::Root(context) => context.sampled(),
+        }
+    }
+
+    /// Whether nobody is above our span.
+    pub fn is_root(&self) -> bool {
+        matches!(self.span, Span::Root(_))
+    }
+
+    /// The number of the span above ours.
+    pub fn parent(&self) -> Option<[u8; 8]> {
+        self.parent
     }
 
     /// The span that the next one is told about.

@@ -305,7 +305,11 @@ impl Builder {
             subscriptions: own.subscriptions,
             access_control: own.access_control,
             callers: own.callers,
-            tracing: self.sampling.clone().map(|sampling_rate| Tracing { sampling_rate }).unwrap_or_default(),
+            tracing: self
+                .sampling
+                .clone()
+                .map(|sampling_rate| Tracing { sampling_rate, ..Tracing::default() })
+                .unwrap_or_default(),
             limits: Limits { max_body_bytes: self.max_body },
             collector: self.collector.clone(),
             log_level: self.log_level,

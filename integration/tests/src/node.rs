@@ -189,7 +189,10 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
         access_control,
         callers: Some(callers),
         collector: spec.spans.as_ref().map(|(collector, _)| collector.clone()),
-        tracing: spec.spans.as_ref().map_or_else(Tracing::default, |(_, rate)| Tracing { sampling_rate: rate.clone() }),
+        tracing: spec
+            .spans
+            .as_ref()
+            .map_or_else(Tracing::default, |(_, rate)| Tracing { sampling_rate: rate.clone(), ..Tracing::default() }),
         ..App::new(&spec.id, node.http, ports::free(), Some(node.server.port()))
     };
     let proxy = Proxy {

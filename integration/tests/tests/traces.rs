@@ -4,6 +4,8 @@
 
 #[path = "traces/calls.rs"]
 mod calls;
+#[path = "traces/events.rs"]
+mod events;
 
 /// A span that an application brings.
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

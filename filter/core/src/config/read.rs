@@ -5,9 +5,11 @@ use super::{
     AccessControl, Action, ApiLists, ApiProtocol, ApiRule, AppChannel, BulkSubscribe, CallPolicy, Callers,
     CircuitBreaker, Component, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, DEFAULT_COMPONENT_VERSION,
     DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Endpoint, EnvironmentSource, External, Identity, Invoke,
-    Limits, LinkConfig, LogLevel, Operation, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Secret,
+    Limits, LinkConfig, LogLevel, Operation, Otlp, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Secret,
     Subscription, Target, TestSwitches, Tracing, VERSION,
 };
+#[cfg(feature = "blocks")]
+use super::{Transport, otlp::DEFAULT_TIMEOUT_MS};
 use crate::access::pattern;
 use crate::blocks::Blocks;
 use crate::json::{self, RawObject, RawValue};
@@ -37,9 +39,10 @@ pub(super) fn plugin_config(object: &RawObject<'_>) -> PluginConfig {
         }),
         access_control: child(object, "accessControl").map(|it| access_control(&it)),
         callers: child(object, "callers").map(|it| callers(&it)),
-        tracing: Tracing {
-            sampling_rate: within(object, "tracing", |it| text_or(it, "samplingRate", DEFAULT_SAMPLING)),
-        },
+        tracing: within(object, "tracing", |it| Tracing {
+            sampling_rate: text_or(it, "samplingRate", DEFAULT_SAMPLING),
+            otlp: otlp(it),
+        }),
         log_level: level(&text(object, "logLevel")),
         limits: Limits { max_body_bytes: within(object, "limits", max_body) },
         test: child(object, "test")
@@ -135,6 +138,23 @@ fn number(object: &RawObject<'_>, name: &str) -> Option<u32> {
 fn api_rule(object: &RawObject<'_>) -> ApiRule {
     let protocol = if text(object, "protocol") == "grpc" { ApiProtocol::Grpc } else { ApiProtocol::Http };
     ApiRule { name: text(object, "name"), version: text(object, "version"), protocol }
+}
+
+/// Only a module with blocks has spans of its own; another one refuses the member.
+#[cfg(feature = "blocks")]
+#[inline(never)]
+fn otlp(tracing: &RawObject<'_>) -> Option<Otlp> {
+    child(tracing, "otlp").map(|it| Otlp {
+        cluster: text(&it, "cluster"),
+        authority: text(&it, "authority"),
+        transport: if text(&it, "protocol") == "grpc" { Transport::Grpc } else { Transport::Http },
+        timeout_ms: it.get("timeoutMs").and_then(|value| value.get().parse().ok()).unwrap_or(DEFAULT_TIMEOUT_MS),
+    })
+}
+
+#[cfg(not(feature = "blocks"))]
+fn otlp(_tracing: &RawObject<'_>) -> Option<Otlp> {
+    None
 }
 
 #[inline(never)]

@@ -9,6 +9,8 @@ use super::{
     Action, ApiProtocol, ApiRule, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, DEFAULT_COMPONENT_VERSION,
     DEFAULT_MAX_BODY, DEFAULT_NAMESPACE, DEFAULT_SAMPLING, Identity, LARGEST_BREAKER_CACHE, LARGEST_MAX_BODY, VERSION,
 };
+#[cfg(feature = "blocks")]
+use super::{Transport, otlp::DEFAULT_TIMEOUT_MS};
 
 /// The whole configuration.
 pub(super) const PLUGIN_CONFIG: Shape = Shape {
@@ -325,12 +327,32 @@ const CALLERS: Shape = Shape {
 };
 
 const TRACING: Shape = Shape {
-    members: &[Member::optional(
-        "samplingRate",
-        Share,
-        "Share of new traces that are sampled, from 0 to 1; 0 turns tracing off, as in Dapr.",
-    )
-    .or(Absent::Text(DEFAULT_SAMPLING))],
+    members: &[
+        Member::optional(
+            "samplingRate",
+            Share,
+            "Share of new traces that are sampled, from 0 to 1; 0 turns tracing off, as in Dapr.",
+        )
+        .or(Absent::Text(DEFAULT_SAMPLING)),
+        #[cfg(feature = "blocks")]
+        Member::optional(
+            "otlp",
+            Object(&OTLP),
+            "What takes the spans that the filter makes, of events, by OpenTelemetry's protocol. Absent: there are none.",
+        ),
+    ],
+};
+
+#[cfg(feature = "blocks")]
+const OTLP: Shape = Shape {
+    members: &[
+        Member::needed("cluster", Word, "Name of the Envoy cluster of the collector; with HTTP/2 for gRPC."),
+        Member::needed("authority", Word, "The requests' :authority."),
+        Member::optional("protocol", OneOf(Transport::WORDS), "Protocol buffers by HTTP, to /v1/traces, or gRPC.")
+            .or(Absent::Text("http")),
+        Member::optional("timeoutMs", Number(1, 60_000), "How long a request may take, in milliseconds.")
+            .or(Absent::Number(DEFAULT_TIMEOUT_MS)),
+    ],
 };
 
 const LIMITS: Shape = Shape {

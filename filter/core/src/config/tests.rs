@@ -142,7 +142,7 @@ fn every_problem_has_a_remedy_and_a_misspelt_name_the_right_one() {
     let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(told, ["$.appID is not known; write appId", "$.appId is missing; add it: a string"]);
     let problems = read(&with("/tracing/rate", json!(1))).unwrap_err();
-    assert_eq!(problems[0].to_string(), "$.tracing.rate is not known; remove it; known here: samplingRate");
+    assert_eq!(problems[0].to_string(), "$.tracing.rate is not known; remove it; known here: samplingRate, otlp");
     let problems = read(&with("/logLevel", json!("loud"))).unwrap_err();
     assert_eq!(problems[0].to_string(), "$.logLevel is \"loud\"; write one of debug, info, warn, error");
 }

@@ -12,6 +12,7 @@ use crate::http::Reply;
 use crate::log_line::Line;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
+use crate::telemetry::spans::Spans;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -67,6 +68,7 @@ pub(super) struct Inner {
     pub(super) app_id: String,
     pub(super) app: Option<AppChannel>,
     pub(super) sampling: Sampling,
+    pub(super) spans: Spans,
     pub(super) runtime: Runtime,
     pub(super) sites: ByName<Site>,
     /// From the configuration.
@@ -103,6 +105,7 @@ impl PubSub {
             app_id: config.app_id.clone(),
             app: config.app.clone(),
             sampling,
+            spans: Spans::new(config.tracing.otlp.as_ref(), &config.app_id, runtime),
             runtime: runtime.clone(),
             sites: brokers.iter().map(site).collect(),
             configured: config.subscriptions.iter().map(Declared::from_config).collect(),
@@ -149,11 +152,12 @@ impl PubSub {
         for site in self.0.sites.values() {
             site.broker.drain();
         }
+        self.0.spans.flush();
     }
 
-    /// How many events are with the application now.
+    /// How many events are with the application now, and spans on their way to a collector.
     pub fn in_flight(&self) -> usize {
-        self.0.sites.values().map(|site| site.broker.in_flight()).sum()
+        self.0.sites.values().map(|site| site.broker.in_flight()).sum::<usize>() + self.0.spans.pending()
     }
 
     /// Whether the application has ever answered.

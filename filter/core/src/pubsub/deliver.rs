@@ -14,7 +14,7 @@ use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HostError, HttpCall, Metric};
 use crate::json::{self, RawObject};
 use crate::log_line::Line;
-use crate::runtime::BoxFuture;
+use crate::runtime::{BoxFuture, Call};
 use crate::telemetry::Trace;
 use crate::timestamp::is_past;
 use std::rc::{Rc, Weak};
@@ -72,6 +72,17 @@ enum Verdict {
     Dropped(Cause),
 }
 
+impl Verdict {
+    /// What went wrong, if anything did.
+    fn error(&self) -> Option<&str> {
+        match self {
+            Self::Taken | Self::Dropped(Cause::Unrouted) => None,
+            Self::Refused(why) | Self::Waits(why) => Some(why),
+            Self::Dropped(Cause::Meant(why) | Cause::Fault(why)) => Some(why),
+        }
+    }
+}
+
 /// Why an event is dropped.
 #[derive(Clone)]
 enum Cause {
@@ -104,8 +115,15 @@ impl Inner {
     }
 
     async fn deliver(&self, subscription: &Subscription, message: Rc<Message>) -> Delivered {
+        let start = self.runtime.host().now();
         let verdict = match self.call(subscription, &message) {
-            Ok(answer) => self.judge(answer.await),
+            Ok((answer, trace)) => {
+                let outcome = answer.await;
+                let status = outcome.status();
+                let verdict = self.judge(outcome);
+                self.delivered(subscription, &trace, (start, message.data.len()), status, verdict.error());
+                verdict
+            }
             Err(verdict) => verdict,
         };
         self.conclude(subscription, &message, verdict).await
@@ -136,7 +154,7 @@ impl Inner {
 
     /// Begins the call of the application.
     #[inline(never)]
-    fn call(&self, subscription: &Subscription, message: &Message) -> Result<crate::runtime::Call, Verdict> {
+    fn call(&self, subscription: &Subscription, message: &Message) -> Result<(Call, Trace), Verdict> {
         let app = self.app()?;
         let wrapped;
         let body = if subscription.raw {
@@ -149,7 +167,8 @@ impl Inner {
         let sight = self.sight(subscription, message, body)?;
         let Some(path) = sight.path else { return Err(Verdict::Dropped(Cause::Unrouted)) };
         let aim = Aim { app, subscription, path };
-        self.send(&aim, message, &sight.trace, body).map_err(|why| self.not_reached(&why))
+        let call = self.send(&aim, message, &sight.trace, body).map_err(|why| self.not_reached(&why))?;
+        Ok((call, sight.trace))
     }
 
     fn app(&self) -> Result<&AppChannel, Verdict> {
@@ -174,13 +193,7 @@ impl Inner {
     }
 
     #[inline(never)]
-    fn send(
-        &self,
-        aim: &Aim<'_>,
-        message: &Message,
-        trace: &Trace,
-        body: &[u8],
-    ) -> Result<crate::runtime::Call, HostError> {
+    fn send(&self, aim: &Aim<'_>, message: &Message, trace: &Trace, body: &[u8]) -> Result<Call, HostError> {
         let traceparent = trace.delivery_header();
         let metadata = metadata::fields(&message.metadata);
         let mut headers = Vec::with_capacity(7 + metadata.len());
@@ -221,7 +234,11 @@ impl Inner {
         // Attributes of another kind than string say nothing; they must not stop the delivery.
         let of = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
         let parent = of("traceparent").or_else(|| of("traceid"));
-        let trace = Trace::of_event(parent.as_deref(), of("tracestate").as_deref(), &self.sampling, host);
+        let trace = match parent {
+            Some(parent) => Trace::of_event(Some(&parent), of("tracestate").as_deref(), &self.sampling, host),
+            // Published raw, if at all with one.
+            None => self.raw_trace(message),
+        };
         let is_expired = of("expiration").is_some_and(|at| is_past(&at, self.runtime.host().now()));
         // Nobody asks where an expired event goes.
         let path = if is_expired { None } else { routed(subscription, &text, &object)? };

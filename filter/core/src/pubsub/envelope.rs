@@ -37,7 +37,7 @@ pub(crate) struct Event<'a> {
 impl Event<'_> {
     /// Whether the body is a CloudEvent already.
     pub(crate) fn is_cloud_event(&self) -> bool {
-        is(media_type(self.content_type), "application/cloudevents+json")
+        is_cloud_event(self.content_type)
     }
 
     fn expiration(&self, now: Time) -> Option<String> {
@@ -49,6 +49,11 @@ impl Event<'_> {
         let up = if ttl.is_zero() { Duration::ZERO } else { Duration::from_nanos(999_999_999) };
         now.checked_add(ttl)?.checked_add(up).and_then(rfc3339)
     }
+}
+
+/// Whether a body of that content type is a CloudEvent.
+pub(crate) fn is_cloud_event(content_type: &str) -> bool {
+    is(media_type(content_type), "application/cloudevents+json")
 }
 
 /// Wraps a body in a new envelope. Attributes are in bytewise order, as Go writes maps.

@@ -5,7 +5,7 @@ mod bulk;
 use super::block::{Inner, Site};
 use super::envelope::{self, Event};
 use super::options::{self, Metadata};
-use super::{Message, error};
+use super::{Message, error, spans};
 use crate::config::LogLevel;
 use crate::error::DaprError;
 use crate::http::Reply;
@@ -31,15 +31,20 @@ pub struct PublishRequest {
 }
 
 /// See [`super::PubSub::publish`].
-pub(super) fn publish(inner: Rc<Inner>, request: PublishRequest) -> BoxFuture<'static, Reply> {
+pub(super) fn publish(inner: Rc<Inner>, mut request: PublishRequest) -> BoxFuture<'static, Reply> {
+    let raw = options::raw_payload(&request.metadata);
+    inner.follow_event(&mut request, raw == Ok(true));
+    let span = inner.open(&request, "/v1.0/publish/");
     let trace = request.trace.clone();
-    let prepared = prepare(&inner, request);
+    let prepared = prepare(&inner, request, raw);
     Box::pin(async move {
         let published = match prepared {
             Ok((pubsub, message)) => inner.hand_over(&pubsub, message).await,
             Err(error) => Err(error),
         };
-        trace.answer(published.map_or_else(|error| error.reply(), |()| Reply::no_content()))
+        let reply = published.map_or_else(|error| error.reply(), |()| Reply::no_content());
+        inner.answered(span, &reply);
+        trace.answer(reply)
     })
 }
 
@@ -47,15 +52,19 @@ pub(super) fn publish(inner: Rc<Inner>, request: PublishRequest) -> BoxFuture<'s
 pub(super) fn publish_bulk(inner: Rc<Inner>, request: PublishRequest) -> BoxFuture<'static, Reply> {
     Box::pin(async move {
         let trace = request.trace.clone();
-        trace.answer(bulk::publish(&inner, request).await)
+        let span = inner.open(&request, "/v1.0/publish/bulk/");
+        let reply = bulk::publish(&inner, request, span.as_ref()).await;
+        inner.answered(span, &reply);
+        trace.answer(reply)
     })
 }
 
 #[inline(never)]
-fn prepare(inner: &Inner, request: PublishRequest) -> Result<(String, Message), DaprError> {
-    let PublishRequest { pubsub, topic, body, content_type, metadata, trace } = request;
+fn prepare(inner: &Inner, request: PublishRequest, raw: Result<bool, String>) -> Result<(String, Message), DaprError> {
+    let PublishRequest { pubsub, topic, body, content_type, mut metadata, trace } = request;
     let site = inner.publishing(&pubsub, &topic)?;
-    let data = if options::raw_payload(&metadata).map_err(|why| error::bad_metadata(&pubsub, &why))? {
+    let data = if raw.map_err(|why| error::bad_metadata(&pubsub, &why))? {
+        spans::carry(&mut metadata, &trace);
         body
     } else {
         enclose(

@@ -127,16 +127,24 @@ fn the_callee_the_stored_event_and_the_subscriber_see_one_trace() {
 }
 
 #[test]
-fn a_raw_event_carries_no_trace_and_its_delivery_starts_one() {
+fn a_raw_event_carries_its_trace_beside_it() {
     on_each_broker(|bus| {
         bus.takes("raw-trace");
         let before = bus.subscriber().seen(&bus.path("raw-trace")).len();
-        let call = bus.publish_with("raw-trace", "metadata.rawPayload=true").header("traceparent", PARENT);
-        dapr::no_content(&call.body("{\"id\":\"1\"}").send());
+        let call = bus.publish_with("raw-trace", "metadata.rawPayload=true");
+        let call = call.header("traceparent", PARENT).header("tracestate", "a=1");
+        let answer = call.body("{\"id\":\"1\"}").send().expect(204);
+        let ours = parts(answer.header("traceparent").unwrap());
         let seen = bus.events("raw-trace", before + 1).remove(before);
-        assert_eq!(&seen.body[..], b"{\"id\":\"1\"}");
-        let (id, _, _) = parts(&header(&seen));
-        assert_ne!(id, parts(PARENT).0);
+        assert_eq!(&seen.body[..], b"{\"id\":\"1\"}", "a subscriber that takes it as it is");
+        let delivered = parts(&header(&seen));
+        assert_eq!((&delivered.0, seen.value("tracestate").as_deref()), (&ours.0, Some("a=1")));
+        assert_ne!(delivered.1, ours.1);
+        if bus.name == "pubsub" {
+            let stored = bus.stored("raw-trace");
+            let metadata: Value = serde_json::from_str(stored.last().unwrap().field("metadata").unwrap()).unwrap();
+            assert_eq!(parts(&text(&metadata, "traceparent")), ours, "where daprd puts that of a raw event by gRPC");
+        }
     });
 }
 

@@ -13,6 +13,7 @@ use crate::pubsub::envelope;
 use crate::pubsub::subscription::{Bulk, Subscription};
 use crate::pubsub::{Delivered, Message};
 use crate::runtime::{BoxFuture, Call, Sender, channel};
+use crate::telemetry::Trace;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -23,6 +24,8 @@ const ENOUGH_BYTES: usize = 1024 * 1024;
 struct Waiting {
     message: Rc<Message>,
     outcome: Sender<Delivered>,
+    /// Of its delivery, once it is known.
+    trace: Trace,
 }
 
 /// Events that go into one call.
@@ -54,7 +57,7 @@ impl Gathering {
         let (subscription, bulk) = to;
         let (sender, receiver) = channel();
         let topic = message.topic.clone();
-        let (turn, count, bytes) = self.add(&topic, Waiting { message, outcome: sender });
+        let (turn, count, bytes) = self.add(&topic, Waiting { message, outcome: sender, trace: Trace::off() });
         if count >= bulk.most.min(window) || bytes >= ENOUGH_BYTES {
             self.send(inner, subscription, &topic, turn);
         } else if count == 1 {
@@ -97,8 +100,8 @@ impl Inner {
     #[inline(never)]
     fn send_batch(self: &Rc<Self>, subscription: Rc<Subscription>, events: Vec<Waiting>) {
         let mut routes: ByName<Vec<Waiting>> = ByName::default();
-        for event in events {
-            match self.bulk_route(&subscription, &event.message) {
+        for mut event in events {
+            match self.bulk_route(&subscription, &mut event) {
                 Ok(path) => routes.get_or_insert_with(path, Vec::new).push(event),
                 Err(verdict) => {
                     let inner = Rc::clone(self);
@@ -112,6 +115,7 @@ impl Inner {
         for (path, events) in routes {
             let (inner, subscription) = (Rc::clone(self), Rc::clone(&subscription));
             let flow = async move {
+                let start = inner.runtime.host().now();
                 let answer = match inner.call_in_bulk(&subscription, &path, &events) {
                     Ok(call) => call.await,
                     Err(verdict) => {
@@ -119,7 +123,12 @@ impl Inner {
                         return inner.conclude_each(&subscription, all).await;
                     }
                 };
+                let status = answer.status();
                 let verdicts = inner.judge_each(answer, events.len());
+                for (event, verdict) in events.iter().zip(&verdicts) {
+                    let begun = (start, event.message.data.len());
+                    inner.delivered(&subscription, &event.trace, begun, status, verdict.error());
+                }
                 inner.conclude_each(&subscription, events.into_iter().zip(verdicts).collect()).await;
             };
             self.runtime.spawn(Box::pin(flow));
@@ -135,12 +144,15 @@ impl Inner {
 
     /// Where an event goes.
     #[inline(never)]
-    fn bulk_route<'s>(&self, subscription: &'s Subscription, message: &Message) -> Result<&'s str, Verdict> {
+    fn bulk_route<'s>(&self, subscription: &'s Subscription, event: &mut Waiting) -> Result<&'s str, Verdict> {
+        let message = &event.message;
         // A raw subscription in bulk has no conditions.
         if let (true, Some(path)) = (subscription.raw, subscription.only_path()) {
+            event.trace = self.raw_trace(message);
             return Ok(path);
         }
         let sight = self.sight(subscription, message, &message.data)?;
+        event.trace = sight.trace;
         sight.path.ok_or(Verdict::Dropped(Cause::Unrouted))
     }
 

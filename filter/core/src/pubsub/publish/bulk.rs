@@ -3,6 +3,7 @@
 use super::super::block::{Inner, Site};
 use super::super::envelope::{is, media_type};
 use super::super::options::{self, Metadata};
+use super::super::spans::{self, Opened};
 use super::super::{Message, error};
 use super::{Addressed, PublishRequest, enclose};
 use crate::base64;
@@ -26,6 +27,7 @@ const MAX_HEADER: usize = 8 * 1024;
 struct Entry {
     id: String,
     message: Message,
+    span: Option<Opened>,
 }
 
 struct Failed {
@@ -33,8 +35,8 @@ struct Failed {
     why: String,
 }
 
-pub(super) async fn publish(inner: &Inner, request: PublishRequest) -> Reply {
-    let entries = match read(inner, &request) {
+pub(super) async fn publish(inner: &Inner, request: PublishRequest, span: Option<&Opened>) -> Reply {
+    let entries = match read(inner, &request, span) {
         Ok(entries) => entries,
         Err(error) => return error.reply(),
     };
@@ -46,13 +48,16 @@ pub(super) async fn publish(inner: &Inner, request: PublishRequest) -> Reply {
 fn one<'a>(inner: &'a Inner, pubsub: &'a str, entry: Entry) -> BoxFuture<'a, Option<Failed>> {
     Box::pin(async move {
         let published = inner.hand_over(pubsub, entry.message).await;
+        if let Some(span) = &entry.span {
+            inner.published(span, "", published.as_ref().err().map(|error| error.message.as_str()));
+        }
         published.err().map(|error| Failed { id: entry.id, why: error.message })
     })
 }
 
 /// Every entry as the message to store. Nothing is published unless all of them can be.
 #[inline(never)]
-fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError> {
+fn read(inner: &Inner, request: &PublishRequest, span: Option<&Opened>) -> Result<Vec<Entry>, DaprError> {
     let (pubsub, topic) = (&*request.pubsub, &*request.topic);
     let site = inner.publishing(pubsub, topic)?;
     let raw = options::raw_payload(&request.metadata).map_err(|why| error::bad_metadata(pubsub, &why))?;
@@ -63,7 +68,7 @@ fn read(inner: &Inner, request: &PublishRequest) -> Result<Vec<Entry>, DaprError
     let mut room = MAX_EVENTS;
     let mut entries = Vec::with_capacity(all.len());
     for fields in all {
-        let entry = prepare(inner, site, request, raw, fields)?;
+        let entry = prepare(inner, site, request, (raw, span), fields)?;
         room = room.checked_sub(size(&entry.message)).ok_or_else(|| bad(too_much()))?;
         entries.push(entry);
     }
@@ -98,22 +103,24 @@ fn prepare(
     inner: &Inner,
     site: &Site,
     request: &PublishRequest,
-    raw: bool,
+    (raw, span): (bool, Option<&Opened>),
     fields: Fields<'_>,
 ) -> Result<Entry, DaprError> {
     let (pubsub, topic) = (&*request.pubsub, &*request.topic);
     let Fields { id, event, content_type, metadata } = fields;
-    let metadata = merged(&request.metadata, metadata);
+    let mut metadata = merged(&request.metadata, metadata);
     let body = event_bytes(event, &content_type)
         .map_err(|why| error::bad_entry(pubsub, topic, &format!("entry {id}: {why}")))?;
+    // Each entry has a span of its own.
+    let trace = request.trace.child(inner.runtime.host());
     let data = if raw {
+        spans::carry(&mut metadata, &trace);
         body.into_owned()
     } else {
-        // Each entry has a span of its own.
-        let trace = request.trace.child(inner.runtime.host());
         enclose(inner, site, &Addressed { pubsub, topic, trace: &trace }, &body, &content_type, &metadata)?
     };
-    Ok(Entry { id, message: Message { topic: topic.to_owned(), data, metadata } })
+    let span = span.map(|span| span.entry(trace, data.len()));
+    Ok(Entry { id, span, message: Message { topic: topic.to_owned(), data, metadata } })
 }
 
 /// An entry as it was sent.
