@@ -47,16 +47,17 @@ pub trait Codec: 'static {
     /// Reads the first reply from the front of `bytes`, which may hold none, a part of one or many.
     ///
     /// # Errors
-    /// A text that says why these bytes are not the protocol; the connection is given up.
+    /// A text that says why the connection has to be given up, such as bytes that are not the protocol.
     fn decode(&self, bytes: &[u8]) -> Result<Decoded<Self::Reply>, String>;
     /// A new connection begins, with the first byte of a reply. Gives the commands that go out first on it:
     /// authentication, choice of database.
     fn greeting(&self) -> Vec<Vec<u8>>;
-    /// Judges the reply to one command of the greeting.
+    /// Judges the reply to one command of the greeting. Gives what has to be sent before the connection is in service,
+    /// beside what was sent already; each command has one reply.
     ///
     /// # Errors
     /// A text without secrets that says why the backend will not serve us.
-    fn check_greeting(&self, reply: Self::Reply) -> Result<(), String>;
+    fn greet_on(&self, reply: Self::Reply) -> Result<Vec<Vec<u8>>, String>;
 }
 
 /// What a link may use, and how long it waits.
@@ -144,6 +145,11 @@ impl<C: Codec> Link<C> {
     /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
     pub fn never_up(&self) -> Option<String> {
         self.0.never_up()
+    }
+
+    /// How many commands have no reply yet.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting()
     }
 
     /// Sends one command. The future gives its reply.

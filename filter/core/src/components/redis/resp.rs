@@ -64,6 +64,20 @@ impl Resp {
         Self { login, skip: RefCell::default() }
     }
 
+    #[inline(never)]
+    fn read(&self, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
+        if let Some(skip) = self.skip.take() {
+            return self.skip(skip, bytes);
+        }
+        let used = match scan::scan(bytes)? {
+            scan::Scan::Whole(used) => used,
+            scan::Scan::TooLarge => return self.skip(scan::Skip::default(), bytes),
+            scan::Scan::Partial { needed } => return Ok(Decoded::Partial { needed }),
+        };
+        let (reply, _) = build::build(bytes, 0)?;
+        Ok(Decoded::Whole { reply, used })
+    }
+
     /// Walks on through a reply that is too large.
     #[inline(never)]
     fn skip(&self, mut skip: scan::Skip, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
@@ -79,18 +93,8 @@ impl Resp {
 impl Codec for Resp {
     type Reply = Reply;
 
-    #[inline(never)]
     fn decode(&self, bytes: &[u8]) -> Result<Decoded<Reply>, String> {
-        if let Some(skip) = self.skip.take() {
-            return self.skip(skip, bytes);
-        }
-        let used = match scan::scan(bytes)? {
-            scan::Scan::Whole(used) => used,
-            scan::Scan::TooLarge => return self.skip(scan::Skip::default(), bytes),
-            scan::Scan::Partial { needed } => return Ok(Decoded::Partial { needed }),
-        };
-        let (reply, _) = build::build(bytes, 0)?;
-        Ok(Decoded::Whole { reply, used })
+        self.read(bytes).map_err(|why| ["bytes that are not the protocol: ", &why].concat())
     }
 
     fn greeting(&self) -> Vec<Vec<u8>> {
@@ -111,10 +115,10 @@ impl Codec for Resp {
         commands
     }
 
-    fn check_greeting(&self, reply: Reply) -> Result<(), String> {
+    fn greet_on(&self, reply: Reply) -> Result<Vec<Vec<u8>>, String> {
         match reply {
             Reply::Error(text) => Err(self.refusal(&text)),
-            _ => Ok(()),
+            _ => Ok(Vec::new()),
         }
     }
 }

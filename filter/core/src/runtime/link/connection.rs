@@ -78,6 +78,11 @@ impl<C: Codec> Connection<C> {
         matches!(self.inner.borrow().state, State::Up { .. })
     }
 
+    /// How many commands have no reply yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.inner.borrow().queue.len()
+    }
+
     /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
     #[inline(never)]
     pub(super) fn never_up(&self) -> Option<String> {
@@ -283,16 +288,22 @@ impl<C: Codec> Connection<C> {
     }
 
     fn greeted(&self, reply: C::Reply) {
-        if let Err(why) = self.codec.check_greeting(reply) {
-            self.give_up(&why, Duration::from_secs(1));
-            self.attempt_failed(LogLevel::Error, "refused by the backend", &why);
-            return;
-        }
+        let more = match self.codec.greet_on(reply) {
+            Ok(more) => more,
+            Err(why) => {
+                self.give_up(&why, Duration::from_secs(1));
+                self.attempt_failed(LogLevel::Error, "refused by the backend", &why);
+                return;
+            }
+        };
         let mut inner = self.inner.borrow_mut();
-        if let State::Greeting { tcp, left, since } = inner.state {
-            inner.state = if left <= 1 { State::Up { tcp } } else { State::Greeting { tcp, left: left - 1, since } };
-        }
+        let State::Greeting { tcp, left, since } = inner.state else { return };
+        let left = (left + more.len()).saturating_sub(1);
+        inner.state = if left == 0 { State::Up { tcp } } else { State::Greeting { tcp, left, since } };
         drop(inner);
+        if let (false, Err(error)) = (more.is_empty(), self.runtime.host().tcp_send(tcp, &more.concat())) {
+            return self.lost(&error.to_string());
+        }
         self.on_up();
     }
 
@@ -328,7 +339,7 @@ impl<C: Codec> Connection<C> {
             }
         };
         drop(inner);
-        self.lost(&format!("bytes that are not the protocol: {why}"));
+        self.lost(&why);
         None
     }
 }

@@ -26,9 +26,27 @@ impl Codec for Lines {
         self.password.iter().map(|password| format!("AUTH {password}\n").into_bytes()).collect()
     }
 
-    fn check_greeting(&self, reply: String) -> Result<(), String> {
-        if reply == "OK" { Ok(()) } else { Err(format!("refused: {reply}")) }
+    fn greet_on(&self, reply: String) -> Result<Vec<Vec<u8>>, String> {
+        match reply.as_str() {
+            "OK" => Ok(Vec::new()),
+            "MORE" => Ok(vec![b"PROVE\n".to_vec()]),
+            _ => Err(format!("refused: {reply}")),
+        }
     }
+}
+
+#[test]
+fn a_greeting_may_ask_for_more_before_the_connection_is_in_service() {
+    let setup = Setup::with_password(LinkSettings::default(), Some("p"));
+    setup.send(Kind::Read, "GET");
+    let tcp = setup.accept();
+    assert_eq!(setup.host.take_sent(tcp), b"AUTH p\n");
+    setup.runtime.on_tcp_data(tcp, b"MORE\n");
+    assert_eq!(setup.host.take_sent(tcp), b"PROVE\n");
+    assert!(!setup.link.is_up());
+    setup.runtime.on_tcp_data(tcp, b"OK\n");
+    assert!(setup.link.is_up());
+    assert_eq!(setup.host.take_sent(tcp), b"GET\n");
 }
 
 type Outcomes = Vec<(&'static str, Result<String, LinkError>)>;

@@ -184,7 +184,7 @@ fn a_new_connection_logs_in_and_chooses_the_database() {
 #[test]
 fn a_refused_login_is_told_without_the_password() {
     let codec = resp(Some("s3cret"), None, 0);
-    let error = |text: &str| codec.check_greeting(Reply::Error(text.to_owned())).expect_err("a refusal");
+    let error = |text: &str| codec.greet_on(Reply::Error(text.to_owned())).expect_err("a refusal");
     assert!(error("WRONGPASS invalid username-password pair").contains("invalid username"));
     for text in [
         "ERR unknown command `AUTH`, with args beginning with: `s3cret`",
@@ -195,9 +195,9 @@ fn a_refused_login_is_told_without_the_password() {
         let told = error(text);
         assert!(told.contains(": ERR;") && !told.contains("s3c"), "{told}");
     }
-    let plain = resp(None, None, 99).check_greeting(Reply::Error("ERR anything".to_owned()));
+    let plain = resp(None, None, 99).greet_on(Reply::Error("ERR anything".to_owned()));
     assert!(plain.expect_err("a refusal").contains("ERR anything"));
-    assert_eq!(codec.check_greeting(Reply::Status(b"OK".to_vec())), Ok(()));
+    assert_eq!(codec.greet_on(Reply::Status(b"OK".to_vec())), Ok(Vec::new()));
 }
 
 /// The same reply as another decoder, known to be right, reads it.
