@@ -11,6 +11,8 @@ use std::rc::Rc;
 
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod reader;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -44,6 +46,8 @@ pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateSto
         "state.in-memory" => memory::state::build(component, site),
         #[cfg(feature = "redis")]
         "state.redis" => redis::state::build(component, site),
+        #[cfg(feature = "postgres")]
+        "state.postgresql" | "state.postgres" => postgres::state::build(component, site),
         other => Err(vec![unsupported(other)]),
     }
 }
@@ -80,6 +84,10 @@ pub const SUPPORTED: &[&str] = &[
     "state.redis",
     #[cfg(feature = "redis")]
     "pubsub.redis",
+    #[cfg(feature = "postgres")]
+    "state.postgresql",
+    #[cfg(feature = "postgres")]
+    "state.postgres",
 ];
 
 /// The component types that are in no smaller module than `weft-full.wasm`.

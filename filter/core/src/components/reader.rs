@@ -21,11 +21,17 @@ pub(super) struct Known<'a> {
 
 impl<'a> Reader<'a> {
     /// Judges the version and the names; the values are judged as they are read.
-    #[inline(never)]
     pub(super) fn new(component: &'a Component, known: &Known<'_>) -> Self {
+        Self::of_version(component, "v1", known)
+    }
+
+    /// As [`Reader::new`], for another version than `v1`.
+    #[inline(never)]
+    pub(super) fn of_version(component: &'a Component, version: &str, known: &Known<'_>) -> Self {
         let mut reader = Self { component, problems: Vec::new() };
-        if component.version != "v1" {
-            reader.problems.push(Problem::new(".version", format!("is {:?}", component.version), "write v1"));
+        if component.version != version {
+            let remedy = ["write ", version].concat();
+            reader.problems.push(Problem::new(".version", format!("is {:?}", component.version), remedy));
         }
         for name in component.metadata.keys() {
             if let Some((what, remedy)) = known.judge(name) {
