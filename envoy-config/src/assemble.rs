@@ -7,8 +7,8 @@ pub use judge::{Places, judge};
 
 use crate::bootstrap::{App, Authorities, Backend, Collector, Endpoint, EndpointTls, Tls, backend_cluster};
 use crate::problem::Problems;
-use crate::redis;
 use crate::resources::{Component, Configuration, HttpEndpoint, Item, Otel, Resources, Scheme, Source};
+use crate::{postgres, redis};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use weft_core::components::SUPPORTED;
@@ -110,11 +110,15 @@ fn convert(
         problems.add(&kind.place, what);
         return None;
     }
-    let (cluster, metadata) = if redis::is_redis(&kind.value) {
-        let split = redis::split(component, backends.authorities.as_deref(), problems);
-        (Some(backends.add(&component.name, split.backend?)), split.rest)
+    let authorities = backends.authorities.as_deref();
+    let split = if redis::is_redis(&kind.value) {
+        Some(redis::split(component, authorities, problems))
     } else {
-        (None, plain(component))
+        postgres::is_postgres(&kind.value).then(|| postgres::split(component, authorities, problems))
+    };
+    let (cluster, metadata) = match split {
+        Some(split) => (Some(backends.add(&component.name, split.backend?)), split.rest),
+        None => (None, plain(component)),
     };
     let metadata = metadata.into_iter().map(|(name, value)| {
         let value = expand(component, &name, &value, app, problems);
@@ -132,7 +136,7 @@ fn convert(
 fn convert_collector(otel: &Otel, backends: &Backends, problems: &Problems) -> Option<Collector> {
     let tls = match (otel.is_secure, backends.authorities.clone()) {
         (false, _) => None,
-        (true, Some(file)) => Some(Tls { authorities: Some(file), identity: None }),
+        (true, Some(file)) => Some(Tls { authorities: Some(file), ..Tls::default() }),
         (true, None) => {
             let why = "needs certificate authorities; set SSL_CERT_FILE, or isSecure to false";
             problems.add(&otel.place, format!("spec.tracing.otel.endpointAddress {why}"));

@@ -163,6 +163,10 @@ pub struct Tls {
     pub authorities: Option<PathBuf>,
     /// Our own certificate and its key, both PEM.
     pub identity: Option<(String, String)>,
+    /// Whether the server's certificate may name another host, as long as an authority has signed it.
+    pub any_name: bool,
+    /// The application's protocol, for servers that want it named in the handshake.
+    pub alpn: Option<&'static str>,
 }
 
 // Not derived: the key must never reach a log.

@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod bootstrap;
 pub mod modules;
 mod pem;
+pub mod postgres;
 pub mod problem;
 pub mod redis;
 pub mod resources;

@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let authorities = if skip_verify { None } else { self.authorities() };
-        Some(Tls { authorities, identity })
+        Some(Tls { authorities, identity, ..Tls::default() })
     }
 
     /// Our own certificate and its key.

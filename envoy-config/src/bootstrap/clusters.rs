@@ -131,10 +131,11 @@ fn transport(tls: &Tls, host: &str) -> Value {
     let mut common = serde_json::Map::new();
     if let Some(authorities) = &tls.authorities {
         let kind = if is_address { "IP_ADDRESS" } else { "DNS" };
-        let validation = json!({
-            "trusted_ca": {"filename": authorities},
-            "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
-        });
+        let names = json!([{"san_type": kind, "matcher": {"exact": host}}]);
+        let mut validation = json!({"trusted_ca": {"filename": authorities}});
+        if let (false, Some(members)) = (tls.any_name, validation.as_object_mut()) {
+            members.insert("match_typed_subject_alt_names".to_owned(), names);
+        }
         common.insert("validation_context".to_owned(), validation);
     }
     if let Some((certificate, key)) = &tls.identity {
@@ -143,6 +144,9 @@ fn transport(tls: &Tls, host: &str) -> Value {
     }
     // A server's name in the handshake is never an address (RFC 6066, 3), and servers may refuse one.
     let sni = if is_address { "" } else { host };
+    if let Some(protocol) = tls.alpn {
+        common.insert("alpn_protocols".to_owned(), json!([protocol]));
+    }
     json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {"@type": TLS, "sni": sni, "common_tls_context": common},

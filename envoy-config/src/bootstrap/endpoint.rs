@@ -118,7 +118,7 @@ impl EndpointTls {
             Authorities::File(file) => file.clone(),
             Authorities::Text(_) => PathBuf::new(),
         };
-        Tls { authorities: Some(file), identity: self.identity.clone() }
+        Tls { authorities: Some(file), identity: self.identity.clone(), ..Tls::default() }
     }
 
     fn complete(&self, context: &mut Value) {

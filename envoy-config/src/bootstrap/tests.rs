@@ -92,7 +92,7 @@ fn a_request_may_be_larger_than_the_filter_takes_so_that_the_filter_answers_it()
 #[test]
 fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
     let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
-    let tls = Some(Tls { authorities: Some("ca.pem".into()), identity: None });
+    let tls = Some(Tls { authorities: Some("ca.pem".into()), identity: None, ..Tls::default() });
     let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_millis(1500) };
     let all = Proxy { backends: vec![one.clone()], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
@@ -108,7 +108,7 @@ fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
 #[test]
 fn a_certificate_that_is_not_to_be_verified_is_not() {
     let (cluster, host) = ("redis".to_owned(), "10.0.0.1".to_owned());
-    let tls = Some(Tls { authorities: None, identity: Some(("chain".to_owned(), "key".to_owned())) });
+    let tls = Some(Tls { authorities: None, identity: Some(("chain".to_owned(), "key".to_owned())), ..Tls::default() });
     let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_secs(5) };
     let all = Proxy { backends: vec![one], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
@@ -120,6 +120,6 @@ fn a_certificate_that_is_not_to_be_verified_is_not() {
 
 #[test]
 fn debug_output_shows_no_key() {
-    let tls = Tls { authorities: None, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())) };
+    let tls = Tls { authorities: None, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())), ..Tls::default() };
     assert!(!format!("{tls:?}").contains("PRIVATE"));
 }
