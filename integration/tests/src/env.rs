@@ -14,6 +14,16 @@ pub fn redis_server() -> PathBuf {
     program("REDIS_SERVER_BIN", "redis-server")
 }
 
+/// PostgreSQL's server: `$POSTGRES_BIN`, else `postgres` on `PATH`. Its other programs lie beside it.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn postgres() -> PathBuf {
+    let file = program("POSTGRES_BIN", "postgres");
+    file.canonicalize().expect("the program is there")
+}
+
 /// The whole module: `$WEFT_WASM`, else `target/weft/weft.wasm`.
 #[must_use]
 pub fn module() -> PathBuf {

@@ -1,4 +1,4 @@
-//! The harness of Weft's integration tests: a real Envoy with the module in it, a real Redis, and applications and
+//! The harness of Weft's integration tests: a real Envoy with the module in it, real servers behind it, and applications and
 //! clients whose every byte a test can see.
 //!
 //! `cargo xtask test` builds the module, fetches what is needed and sets the variables that [`env`] reads.
@@ -22,6 +22,7 @@ pub mod mesh;
 pub mod names;
 pub mod node;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod redis;

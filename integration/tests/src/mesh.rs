@@ -7,6 +7,7 @@ mod update;
 use crate::app::TestApp;
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
+use crate::postgres::{PASSWORD, Postgres, USER};
 use crate::raw::Raw;
 use crate::redis::{Redis, TlsPort};
 use crate::{env, ports, wait};
@@ -29,6 +30,7 @@ pub struct Builder {
     apps: Vec<AppSpec>,
     components: Vec<Value>,
     redis: Option<Redis>,
+    postgres: Option<Postgres>,
     /// Clusters of other backends than Redis, and their ports.
     others: Vec<(String, u16)>,
     module: PathBuf,
@@ -150,6 +152,29 @@ impl Builder {
         self
     }
 
+    /// Adds the store `postgres` on this server, and takes the module that has it.
+    pub fn postgres(mut self, postgres: Postgres) -> Self {
+        self.postgres = Some(postgres);
+        self.module(env::full_module()).postgres_component("postgres", json!({}))
+    }
+
+    /// Adds another store on the server given to [`Builder::postgres`].
+    ///
+    /// # Panics
+    /// If there is no such server.
+    pub fn postgres_component(mut self, name: &str, mut metadata: Value) -> Self {
+        let cluster = backend_cluster(name);
+        for (name, value) in [("user", USER), ("password", PASSWORD), ("database", "postgres")] {
+            metadata.as_object_mut().expect("an object").entry(name).or_insert_with(|| json!(value));
+        }
+        let (kind, version) = ("state.postgresql", "v2");
+        let component =
+            json!({"name": name, "type": kind, "version": version, "cluster": cluster, "metadata": metadata});
+        self.components.push(component);
+        self.others.push((cluster, self.postgres.as_ref().expect("a PostgreSQL for the component").port()));
+        self
+    }
+
     /// Adds a component whose backend listens at `port` of 127.0.0.1.
     pub fn component_at(mut self, name: &str, kind: &str, port: u16) -> Self {
         let cluster = backend_cluster(name);
@@ -255,7 +280,7 @@ impl Builder {
             update::listeners_to_file(&mut config, &folder);
         }
         let envoy = EnvoyProcess::start_draining(folder, config, self.workers, self.drain_seconds);
-        let mesh = Mesh { apps, envoy, redis: self.redis.map(Mutex::new) };
+        let mesh = Mesh { apps, envoy, redis: self.redis.map(Mutex::new), postgres: self.postgres.map(Mutex::new) };
         mesh.wait_until_usable();
         mesh
     }
@@ -341,8 +366,8 @@ pub fn backend(cluster: &str, port: u16) -> Backend {
 
 fn redis_backend(cluster: &str, redis: &Redis) -> Backend {
     let Some(TlsPort { port, certificates }) = redis.tls() else { return backend(cluster, redis.port()) };
-    let tls =
-        Some(Tls { authorities: Some(certificates.authority.clone()), identity: Some(certificates.client.clone()) });
+    let (authorities, identity) = (Some(certificates.authority.clone()), Some(certificates.client.clone()));
+    let tls = Some(Tls { authorities, identity, ..Tls::default() });
     Backend { tls, ..backend(cluster, *port) }
 }
 
@@ -352,6 +377,7 @@ pub struct Mesh {
     /// The proxy.
     pub envoy: EnvoyProcess,
     redis: Option<Mutex<Redis>>,
+    postgres: Option<Mutex<Postgres>>,
 }
 
 impl Mesh {
@@ -362,6 +388,7 @@ impl Mesh {
             apps: Vec::new(),
             components: Vec::new(),
             redis: None,
+            postgres: None,
             module: env::module(),
             max_body: MAX_BODY,
             listeners_in_file: false,
@@ -393,6 +420,14 @@ impl Mesh {
     /// If the mesh has none.
     pub fn redis(&self) -> MutexGuard<'_, Redis> {
         self.redis.as_ref().expect("the mesh has a Redis").lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The PostgreSQL server.
+    ///
+    /// # Panics
+    /// If the mesh has none.
+    pub fn postgres(&self) -> MutexGuard<'_, Postgres> {
+        self.postgres.as_ref().expect("the mesh has a PostgreSQL").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the proxies of all applications say that they can be used.

@@ -16,6 +16,8 @@ mod guard;
 mod life;
 #[path = "run/multi.rs"]
 mod multi;
+#[path = "run/postgres.rs"]
+mod postgres;
 #[path = "run/protocols.rs"]
 mod protocols;
 #[path = "run/render.rs"]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use weft_tests::client::{Answer, Call};
 use weft_tests::dapr;
 use weft_tests::mesh::{Mesh, MeshApp};
+use weft_tests::postgres::Postgres;
 use weft_tests::redis::Redis;
 use weft_tests::shared::Meshes;
 
@@ -31,6 +32,8 @@ mod limits;
 mod malformed;
 #[path = "state/outage.rs"]
 mod outage;
+#[path = "state/postgres.rs"]
+mod postgres;
 #[path = "state/prefix.rs"]
 mod prefix;
 #[path = "state/sick.rs"]
@@ -56,9 +59,24 @@ static MESHES: Meshes = Meshes::new(|workers| {
     mesh.start()
 });
 
+/// PostgreSQL is in another module.
+static FULL: Meshes = Meshes::new(|workers| {
+    let mut mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").app("warehouse");
+    for (name, metadata) in prefix::COMPONENTS.iter().map(prefix::component) {
+        mesh = mesh.postgres_component(&format!("postgres-{name}"), metadata);
+    }
+    mesh.start()
+});
+
 /// Runs a test on each store, with one worker and with four.
 fn on_each_store(test: impl Fn(&Store<'_>)) {
     MESHES.each(|mesh| STORES.iter().for_each(|name| test(&Store { mesh, name })));
+    on_postgres(test);
+}
+
+/// Runs a test on PostgreSQL, with one worker and with four.
+fn on_postgres(test: impl Fn(&Store<'_>)) {
+    FULL.each(|mesh| test(&Store { mesh, name: "postgres" }));
 }
 
 /// Runs a test on Redis, with one worker and with four.

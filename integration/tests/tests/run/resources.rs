@@ -12,7 +12,7 @@ use weft_tests::redis::{Redis, RedisOptions};
 use weft_tests::weft::{self, Weft};
 
 /// A folder with these files.
-fn files(files: &[(&str, String)]) -> TempDir {
+pub fn files(files: &[(&str, String)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
@@ -27,7 +27,7 @@ fn store(metadata: &str) -> String {
 }
 
 /// `weft run` with resources of an application that stays, and with an environment of its own.
-fn run_with(paths: &[&Path], environment: &[(&str, String)]) -> Weft {
+pub fn run_with(paths: &[&Path], environment: &[(&str, String)]) -> Weft {
     let mut command = weft::command(["run", "--app-id", "orders"]);
     for path in paths {
         command.arg("--resources-path").arg(path);
@@ -36,7 +36,7 @@ fn run_with(paths: &[&Path], environment: &[(&str, String)]) -> Weft {
     Weft::of(command)
 }
 
-fn save_and_read(address: &str) {
+pub fn save_and_read(address: &str) {
     let save = Call::new(Method::POST, address, "/v1.0/state/store").json(&json!([{"key": "a", "value": {"n": 1}}]));
     save.send().expect(204);
     assert_eq!(get(address, "/v1.0/state/store/a").send().expect(200).json(), json!({"n": 1}));

@@ -1,8 +1,9 @@
 //! What stands before a key in the store.
 
-use super::{MESHES, Store, on_redis};
+use super::{FULL, MESHES, Store, on_postgres, on_redis};
 use serde_json::{Value, json};
 use weft_tests::dapr::{self, unique};
+use weft_tests::mesh::Mesh;
 
 /// Names of stores, their `keyPrefix`, and what then stands before a key of `orders`. In the key, `{store}` is the
 /// store's own name.
@@ -42,19 +43,36 @@ fn each_strategy_gives_daprs_key_in_redis() {
 
 #[test]
 fn applications_share_values_where_the_prefix_does_not_name_them() {
-    MESHES.each(|mesh| {
-        for backend in ["redis", "memory"] {
-            for (strategy, shared) in
-                [("appid", false), ("namespace", false), ("name", true), ("none", true), ("literal", true)]
-            {
-                let name = format!("{backend}-{strategy}");
-                let store = Store { mesh, name: &name };
-                let key = unique("shared");
-                store.put(&key, &json!(1));
-                let seen = mesh.app("warehouse").get(&store.path(&key)).send();
-                assert_eq!(seen.status, if shared { 200 } else { 204 }, "{name}");
-                dapr::no_content(&store.delete(&key));
-            }
+    MESHES.each(|mesh| ["redis", "memory"].iter().for_each(|backend| share_by_prefix(mesh, backend)));
+    FULL.each(|mesh| share_by_prefix(mesh, "postgres"));
+}
+
+fn share_by_prefix(mesh: &Mesh, backend: &str) {
+    for (strategy, shared) in
+        [("appid", false), ("namespace", false), ("name", true), ("none", true), ("literal", true)]
+    {
+        let name = format!("{backend}-{strategy}");
+        let store = Store { mesh, name: &name };
+        let key = unique("shared");
+        store.put(&key, &json!(1));
+        let seen = mesh.app("warehouse").get(&store.path(&key)).send();
+        assert_eq!(seen.status, if shared { 200 } else { 204 }, "{name}");
+        dapr::no_content(&store.delete(&key));
+    }
+}
+
+#[test]
+fn each_strategy_gives_daprs_key_in_postgresql() {
+    on_postgres(|store| {
+        for (name, _, prefix) in COMPONENTS {
+            let name = format!("postgres-{name}");
+            let store = Store { mesh: store.mesh, name: &name };
+            let key = unique("key");
+            let full = prefix.replace("{store}", &name) + &key;
+            store.put(&key, &json!(name));
+            let mut sql = store.mesh.postgres().client();
+            let value = sql.one(&format!("SELECT convert_from(value, 'UTF8') FROM state WHERE key = '{full}'"));
+            assert_eq!(value, format!("{name:?}"));
         }
     });
 }

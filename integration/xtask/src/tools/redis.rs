@@ -1,6 +1,6 @@
 //! redis-server.
 
-use crate::process::{Outcome, command, on_path, run, say};
+use crate::process::{Outcome, on_path};
 use std::path::PathBuf;
 
 /// Finds redis-server: `$REDIS_SERVER_BIN`, `PATH`, else Debian's package where apt can install it.
@@ -15,17 +15,6 @@ pub fn redis_server() -> Outcome<PathBuf> {
         return Ok(path);
     }
     let advice = "redis-server is missing: install it (Debian: apt-get install redis-server) or set REDIS_SERVER_BIN";
-    if on_path("apt-get").is_none() {
-        return Err(advice.to_owned());
-    }
-    say("installing Debian's packages redis-server and redis-tools");
-    let apt = |words: &[&str]| {
-        let mut apt = command("apt-get");
-        apt.args(words).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::io::stderr());
-        run(&mut apt)
-    };
-    let installed = apt(&["update", "-q"])
-        .and_then(|()| apt(&["install", "-qy", "--no-install-recommends", "redis-server", "redis-tools"]));
-    installed.map_err(|why| format!("{advice} ({why})"))?;
+    super::apt(&["redis-server", "redis-tools"]).map_err(|why| format!("{advice} ({why})"))?;
     on_path("redis-server").ok_or_else(|| advice.to_owned())
 }
