@@ -146,7 +146,8 @@ fn a_raw_subscription_wraps_whatever_was_stored() {
         courier.on_any(|_| Reply::status(200));
         let before = courier.seen("/wrapped").len();
         let call = bus.publish_with("wrapped", "metadata.rawPayload=true").body(&b"\x00\xffraw"[..]);
-        dapr::no_content(&call.send());
+        let answer = call.send().expect(204);
+        let trace = answer.header("traceparent").expect("the publisher is told its trace");
         let seen = courier.wait_for("/wrapped", before + 1).remove(before);
         assert_eq!(seen.value("content-type").as_deref(), Some("application/cloudevents+json"));
         let mut envelope = seen.json();
@@ -154,7 +155,8 @@ fn a_raw_subscription_wraps_whatever_was_stored() {
         assert_eq!(id.as_str().unwrap().len(), 36);
         let wanted = json!({
             "data_base64": "AP9yYXc=", "datacontenttype": "application/octet-stream", "pubsubname": bus.name,
-            "source": "Dapr", "specversion": "1.0", "topic": "wrapped", "type": "com.dapr.event.sent"
+            "source": "Dapr", "specversion": "1.0", "topic": "wrapped", "type": "com.dapr.event.sent",
+            "traceparent": trace
         });
         assert_eq!(envelope, wanted);
     });

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use weft_tests::app::{Reply, TestApp};
 use weft_tests::certificates::Certificates;
 use weft_tests::client::{Call, get};
+use weft_tests::collector::{Collector, assert_one_tree};
 use weft_tests::redis::{Redis, RedisOptions};
 use weft_tests::weft::{self, Weft};
 
@@ -148,6 +149,41 @@ fn a_configuration_sets_the_sampling_of_traces() {
     };
     assert!(trace_with(&[]).ends_with("-01"));
     assert!(!trace_with(&[&folder.path().join("config.yaml")]).ends_with("-01"));
+}
+
+#[test]
+fn a_configuration_names_the_collector_of_spans_of_calls_and_events() {
+    for protocol in ["grpc", "http"] {
+        let (collector, app) = (Collector::start(), TestApp::start());
+        app.subscribes(&json!([{"pubsubname": "bus", "topic": "t", "route": "/t"}]));
+        app.on("/t", Reply::status(200));
+        let otel = format!(
+            "{{endpointAddress: '127.0.0.1:{}', isSecure: false, protocol: {protocol}, timeout: 2s, headers: [{{name: x-tenant, value: one}}]}}",
+            collector.port()
+        );
+        let folder = files(&[
+            (
+                "bus.yaml",
+                "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.in-memory}\n".to_owned(),
+            ),
+            (
+                "config.yaml",
+                format!(
+                    "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {{name: c}}\nspec: {{tracing: {{samplingRate: '1', otel: {otel}}}}}\n"
+                ),
+            ),
+        ]);
+        let mut command = weft::command(["run", "--app-id", "orders", "--app-port", &app.port().to_string()]);
+        command.arg("--resources-path").arg(folder.path()).args(["--", "sh", "-c", STAYS]);
+        let weft = Weft::of(command);
+        let answer = Call::new(Method::POST, &http(&weft), "/v1.0/publish/bus/t").body("x").send().expect(204);
+        let told = answer.header("traceparent").unwrap().to_owned();
+        // Envoy's span of the request, and the filter's of publishing and of the delivery.
+        let spans = collector.trace(told.split('-').nth(1).unwrap(), 3);
+        assert_one_tree(&spans, "");
+        assert!(spans.iter().all(|span| span.service == "orders"), "{spans:#?}");
+        assert!(collector.requests().iter().all(|(_, headers)| headers["x-tenant"] == "one"));
+    }
 }
 
 #[test]
