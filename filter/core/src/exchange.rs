@@ -257,7 +257,11 @@ fn malformed_baggage(trace: &Trace, headers: &Headers) -> Reply {
 
 #[inline(never)]
 fn bad_path() -> Reply {
-    invoke::direct_invoke(500, "", "the request's path is not UTF-8; encode other bytes as %XX")
+    invoke::direct_invoke(
+        500,
+        "",
+        "the request has no path that is UTF-8; send one, other bytes as %XX, and not CONNECT",
+    )
 }
 
 #[cfg(test)]

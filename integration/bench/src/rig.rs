@@ -144,7 +144,9 @@ pub fn invoke(name: &'static str, shape: Shape, app: u16) -> Rig {
     let callee = proxies(name, Filter::Route, 1, shape, app);
     let caller_port = ports::free();
     let caller = quiet(App::new("caller", caller_port, ports::free(), Some(app)));
-    let mut proxy = proxy(caller, vec![backend("callee", callee.port)], shape.workers);
+    // What `weft run` and `weft render` take for a configuration without components.
+    let mut proxy =
+        Proxy { module: env::route_module(), ..proxy(caller, vec![backend("callee", callee.port)], shape.workers) };
     for number in 0..shape.apps {
         let id = if number == 0 { "callee".to_owned() } else { format!("callee-{number}") };
         let target = Target { cluster: Some("callee".into()), authority: id.clone() };

@@ -178,7 +178,8 @@ fn connect_over_http2_reaches_nobody() {
         for path in ["/v1.0/invoke/warehouse/method/x", "/"] {
             let call = mesh.app("orders").call(Method::CONNECT, path).http2();
             let answer = call.header("dapr-app-id", "warehouse").header("x-mark", &mark).send();
-            dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
+            let text = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE")["message"].to_string();
+            assert!(text.contains("not CONNECT"), "{text}");
         }
         for app in ["orders", "warehouse"] {
             let seen = mesh.app(app).server.all_seen();
