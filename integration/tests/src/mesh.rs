@@ -162,7 +162,16 @@ impl Builder {
     ///
     /// # Panics
     /// If there is no such server.
-    pub fn postgres_component(mut self, name: &str, mut metadata: Value) -> Self {
+    pub fn postgres_component(self, name: &str, metadata: Value) -> Self {
+        let port = self.postgres.as_ref().expect("a PostgreSQL for the component").port();
+        self.postgres_component_at(name, metadata, port)
+    }
+
+    /// Adds a store whose PostgreSQL is reached at `port` of 127.0.0.1.
+    ///
+    /// # Panics
+    /// If the metadata are no object.
+    pub fn postgres_component_at(mut self, name: &str, mut metadata: Value, port: u16) -> Self {
         let cluster = backend_cluster(name);
         for (name, value) in [("user", USER), ("password", PASSWORD), ("database", "postgres")] {
             metadata.as_object_mut().expect("an object").entry(name).or_insert_with(|| json!(value));
@@ -171,7 +180,7 @@ impl Builder {
         let component =
             json!({"name": name, "type": kind, "version": version, "cluster": cluster, "metadata": metadata});
         self.components.push(component);
-        self.others.push((cluster, self.postgres.as_ref().expect("a PostgreSQL for the component").port()));
+        self.others.push((cluster, port));
         self
     }
 

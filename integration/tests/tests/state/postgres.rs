@@ -4,6 +4,8 @@ use super::{Store, on_postgres};
 use serde_json::json;
 use weft_tests::client::Call;
 use weft_tests::dapr::{self, unique};
+use weft_tests::env;
+use weft_tests::fault_proxy::{FaultProxy, Way};
 use weft_tests::mesh::Mesh;
 use weft_tests::postgres::{Login, Postgres, Sql};
 use weft_tests::wait;
@@ -283,5 +285,44 @@ fn a_connection_that_postgresql_ends_is_opened_again() {
         for _ in 0..4 * workers {
             assert_eq!(store(&mesh).value("k").as_deref(), Some("1"));
         }
+    }
+}
+
+/// How many bytes the replies to what `ask` does are.
+fn replies_to(proxy: &FaultProxy, ask: impl FnOnce()) -> usize {
+    let _before = proxy.take(Way::Replies);
+    ask();
+    proxy.take(Way::Replies).len()
+}
+
+#[test]
+fn a_reply_that_is_cut_anywhere_is_asked_for_again_or_of_unknown_outcome() {
+    let postgres = Postgres::start();
+    let proxy = FaultProxy::before(postgres.port());
+    // On one connection, so that each cut falls into the reply.
+    let mesh = Mesh::builder().module(env::full_module()).app("orders");
+    let mesh = mesh.postgres_component_at("postgres", json!({"maxConns": "1"}), proxy.port()).start();
+    let (store, mut sql) = (store(&mesh), postgres.client());
+    store.put("k", &json!("kept"));
+    let etag = store.etag("k");
+    let length = replies_to(&proxy, || drop(store.get("k")));
+    assert!(length > 60, "{length}");
+    for cut in 0..length {
+        proxy.cut_after(Way::Replies, cut);
+        let answer = store.get("k").expect(200);
+        assert_eq!((answer.text().as_str(), answer.header("etag")), ("\"kept\"", Some(&*etag)), "{cut} of {length}");
+    }
+    let write = |value: usize, etag: &str| store.save(&json!([{"key": "w", "value": value, "etag": etag}]));
+    store.put("w", &json!(0));
+    let etag = store.etag("w");
+    let length = replies_to(&proxy, || dapr::no_content(&write(1, &etag)));
+    assert!(length > 15, "{length}");
+    for cut in 0..length {
+        let etag = store.etag("w");
+        proxy.cut_after(Way::Replies, cut);
+        let text = dapr::error(&write(cut, &etag), 500, "ERR_STATE_SAVE")["message"].to_string();
+        assert!(text.contains("the outcome is unknown"), "{cut} of {length}: {text}");
+        let value = sql.one("SELECT convert_from(value, 'UTF8') FROM state WHERE key = 'orders||w'");
+        assert_eq!(value, cut.to_string(), "it was done");
     }
 }
