@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 use weft_core::by_name::ByName;
-use weft_core::config::{Invoke, Resiliency};
+use weft_core::config::{PluginConfig, Resiliency};
 
 /// How an application calls others.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,19 +34,27 @@ impl CallRules {
     }
 
     /// Routes of calls that go by a cluster in a header: one for each target that has its own way of trying again,
-    /// known by its authority, and one for all others. `invoke` is what the filter knows of targets.
-    pub(super) fn routes(&self, invoke: &Invoke) -> Vec<Value> {
-        let own = self.apps.iter().filter_map(|(name, again)| Some((authority(name, invoke)?, again)));
+    /// known by its authority, and one for all others. `plugin` is what the filter knows of targets.
+    pub(super) fn routes(&self, plugin: &PluginConfig) -> Vec<Value> {
+        let own = self.apps.iter().filter_map(|(name, again)| Some((authority(name, plugin)?, again)));
         let own = own.map(|(authority, again)| route(Some(authority), again.as_ref()));
         own.chain([route(None, self.others.as_ref())]).collect()
     }
 }
 
 /// The authority of a target's requests; `None` where it is not known before.
-fn authority<'a>(name: &'a str, invoke: &'a Invoke) -> Option<&'a str> {
-    let endpoint = || invoke.endpoints.get(name).map(|it| it.authority.as_str());
-    let url = || name.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-    endpoint().or_else(|| invoke.apps.get(name).map(|it| it.authority.as_str())).or_else(url)
+fn authority<'a>(name: &'a str, plugin: &'a PluginConfig) -> Option<&'a str> {
+    let invoke = &plugin.invoke;
+    if let Some(endpoint) = invoke.endpoints.get(name) {
+        return Some(&endpoint.authority);
+    }
+    if let Some((_, rest)) = name.split_once("://") {
+        return rest.split('/').next();
+    }
+    let in_own_namespace = name.split_once('.').filter(|(_, namespace)| *namespace == plugin.namespace);
+    let id = in_own_namespace.map_or(name, |(id, _)| id);
+    let itself = plugin.app.as_ref().filter(|_| id == plugin.app_id).map(|app| app.authority.as_str());
+    itself.or_else(|| invoke.apps.get(id).map(|it| it.authority.as_str()))
 }
 
 fn route(authority: Option<&str>, again: Option<&Again>) -> Value {

@@ -27,7 +27,7 @@ fn api(proxy: &Proxy, app: &App, plugin: &PluginConfig, side: Side) -> Value {
         Side::Grpc => (format!("weft_grpc_{}", app.id), app.grpc),
         _ => (format!("weft_api_{}", app.id), app.http),
     };
-    let mut routes = app.rules.routes(&plugin.invoke);
+    let mut routes = app.rules.routes(plugin);
     if app.collector.is_some() {
         routes.push(spans::untraced_health());
     }

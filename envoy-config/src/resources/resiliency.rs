@@ -94,11 +94,34 @@ type Policies = (Vec<(String, Duration)>, Vec<(String, Retry)>, Vec<(String, Cir
 
 fn policies(mut fields: Fields<'_>) -> Policies {
     let timeouts = fields.fields("timeouts").map(timeouts).unwrap_or_default();
-    let retries = fields.members("retries").into_iter().filter_map(|(name, it)| Some((name, retry(it)?))).collect();
-    let breakers = fields.members("circuitBreakers");
-    let breakers = breakers.into_iter().filter_map(|(name, it)| Some((name, breaker(it)?))).collect();
+    let retries = fields.members("retries").into_iter();
+    let retries =
+        retries.filter_map(|(name, it)| it_counts(&name, &it).then(|| retry(it)).flatten().map(|it| (name, it)));
+    let retries = retries.collect();
+    let breakers = fields.members("circuitBreakers").into_iter();
+    let breakers =
+        breakers.filter_map(|(name, it)| it_counts(&name, &it).then(|| breaker(it)).flatten().map(|it| (name, it)));
+    let breakers = breakers.collect();
     fields.finish();
     (timeouts, retries, breakers)
+}
+
+/// Whether a policy of that name can hold for a call. One that Dapr itself has cannot be changed here; for actors and
+/// components there is none yet.
+fn it_counts(name: &str, fields: &Fields<'_>) -> bool {
+    if name.starts_with("DaprBuiltIn") {
+        fields.problem(
+            &fields.place(),
+            "",
+            "is Dapr's own: connections are tried again by the proxy's routes; remove it",
+        );
+        return false;
+    }
+    let is_default = name.starts_with("Default") && name.ends_with("Policy");
+    if is_default && (name.contains("Actor") || name.contains("Component")) {
+        fields.remark(&fields.place(), "", "has no effect: it is for actors or components");
+    }
+    true
 }
 
 fn timeouts(fields: Fields<'_>) -> Vec<(String, Duration)> {

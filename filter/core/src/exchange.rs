@@ -164,7 +164,8 @@ impl Exchange {
         edits: &mut Edits,
     ) -> Result<Option<Box<Watch>>, &'static str> {
         let config = self.app.config();
-        let Some((name, policy)) = config.resiliency.of(app) else { return Ok(None) };
+        let is_app = config.invoke.endpoints.get(app).is_none();
+        let Some((name, policy)) = config.resiliency.of(app, is_app) else { return Ok(None) };
         let target = Target { caller: &config.app_id, name, authority };
         resiliency::begin(policy, target, call, self.app.host(), headers, edits)
     }
@@ -241,7 +242,24 @@ impl Exchange {
         if let (Stage::Running, Some(flows)) = (&self.stage, self.app.flows()) {
             flows.cancel(self.id);
         }
+        self.unheard();
         self.stage = Stage::Settled;
+    }
+
+    /// A call that ends without its end, because its caller gave up or its stream was reset, has failed.
+    #[inline(never)]
+    fn unheard(&mut self) {
+        let watched = match &self.stage {
+            Stage::Forwarded { watched: Some(watched), .. } | Stage::Trailing(watched) => watched,
+            _ => return,
+        };
+        watched.watch.ended(self.app.host(), watched.tries, false);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.unheard();
     }
 }
 

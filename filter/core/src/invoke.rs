@@ -8,6 +8,7 @@ mod url;
 
 pub use error::{direct_invoke, failed_upstream, no_app_id};
 pub use target::{Destination, Named, name_target};
+pub(crate) use url::Url;
 
 use crate::api::path;
 use crate::config::{AppChannel, PluginConfig, TOKEN_HEADER};

@@ -54,8 +54,8 @@ pub fn begin(
     headers: &Headers,
     edits: &mut Edits,
 ) -> Result<Option<Box<Watch>>, &'static str> {
-    let retry = policy.retry.as_ref().filter(|_| call != Call::Streamed);
-    let mut most = retry.map_or(0, |retry| retry.max_retries);
+    let retry = policy.retry.as_ref();
+    let mut most = retry.filter(|_| call != Call::Streamed).map_or(0, |retry| retry.max_retries);
     let mut watch = None;
     if let Some(rules) = &policy.circuit_breaker {
         let shelf = ["weft.breaker/", target.caller, "/", target.name].concat();
@@ -69,7 +69,7 @@ pub fn begin(
     if let Some(timeout) = policy.timeout_ms {
         edits.put(headers, "x-envoy-upstream-rq-per-try-timeout-ms", timeout.to_string().into_bytes());
     }
-    if let (Some(retry), true) = (retry, most > 0) {
+    if let Some(retry) = retry {
         again(retry, most, call, headers, edits);
     }
     Ok(watch)
@@ -78,7 +78,10 @@ pub fn begin(
 fn again(retry: &Retry, most: u32, call: Call, headers: &Headers, edits: &mut Edits) {
     let is_grpc = call == Call::Grpc;
     let on = if is_grpc { retry.grpc_on.as_ref() } else { Some(&retry.on) };
-    let Some(on) = on else { return };
+    let (Some(on), true) = (on, most > 0) else {
+        // The route may have retries of its own.
+        return edits.put(headers, "x-envoy-max-retries", b"0".to_vec());
+    };
     let (codes, code_header) = if is_grpc {
         (&retry.grpc_statuses, "x-envoy-retry-grpc-on")
     } else {

@@ -1,6 +1,7 @@
 //! How calls of other applications are tried again, cut short and held back.
 
 use crate::by_name::ByName;
+use crate::invoke::Url;
 use serde::Serialize;
 
 /// What Dapr's `Resiliency` says of applications, compiled to what the proxy's router understands.
@@ -21,14 +22,22 @@ impl Resiliency {
         self.apps.is_empty() && self.others.is_none()
     }
 
-    /// The policy of a target by the name that a caller wrote, with the name under which it stands: that name, the app id
-    /// without its namespace, or none for all others.
+    /// The policy of a target by the name that a caller wrote, with the name under which it stands: that name, for an app
+    /// id also without its namespace, for a URL in any spelling, or none for all others.
     #[inline(never)]
-    pub fn of<'a>(&'a self, written: &'a str) -> Option<(&'a str, &'a CallPolicy)> {
-        let named = |name: &'a str| self.apps.get(name).map(|policy| (name, policy));
-        // Only an app id has a namespace.
-        let app = written.split_once('.').map(|(app, _)| app).filter(|app| !app.contains('/'));
-        named(written).or_else(|| app.and_then(named)).or_else(|| self.others.as_ref().map(|policy| ("", policy)))
+    pub fn of<'a>(&'a self, written: &'a str, is_app: bool) -> Option<(&'a str, &'a CallPolicy)> {
+        let named = |name: &str| self.apps.iter().find(|(known, _)| *known == name);
+        let app = || written.split_once('.').filter(|_| is_app).and_then(|(app, _)| named(app));
+        let others = || self.others.as_ref().map(|policy| ("", policy));
+        named(written).or_else(|| self.of_url(written)).or_else(app).or_else(others)
+    }
+
+    /// The policy of a URL: spellings of one are many.
+    #[inline(never)]
+    fn of_url<'a>(&'a self, written: &str) -> Option<(&'a str, &'a CallPolicy)> {
+        let url = Url::read(written)?.ok()?;
+        let is_same = |known: &str| Url::read(known).is_some_and(|other| other.is_ok_and(|other| other.is_same(&url)));
+        self.apps.iter().find(|(known, _)| is_same(known))
     }
 }
 

@@ -34,6 +34,14 @@ impl<'a> Url<'a> {
         Some(url.ok_or_else(|| "the URL's host must be a name or an address, with a port or without".to_owned()))
     }
 
+    /// Whether two spellings mean the same.
+    pub fn is_same(&self, other: &Url<'_>) -> bool {
+        let base = |url: &Url<'_>| url.base.trim_end_matches('/').to_owned();
+        self.is_secure == other.is_secure
+            && self.authority.eq_ignore_ascii_case(other.authority)
+            && base(self) == base(other)
+    }
+
     /// Whether a configuration lets this host be called.
     pub fn is_allowed(&self, external: &External) -> bool {
         external.hosts.iter().any(|known| match known.starts_with('.') {
@@ -55,6 +63,9 @@ fn ends_with(host: &str, suffix: &str) -> bool {
     at.and_then(|at| host.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && host.len() > suffix.len()
 }
 
+/// Bytes of the longest name that DNS has.
+const LONGEST_HOST: usize = 253;
+
 /// The host of `host`, `host:port`, `[address]` or `[address]:port`, if nothing else stands there.
 fn host(authority: &str) -> Option<&str> {
     let end = match authority.starts_with('[') {
@@ -70,7 +81,7 @@ fn host(authority: &str) -> Option<&str> {
     let is_number =
         |digits: &str| digits.bytes().all(|it| it.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|it| it > 0);
     let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
-    (is_host && is_port).then_some(host)
+    (is_host && is_port && host.len() <= LONGEST_HOST).then_some(host)
 }
 
 #[cfg(test)]

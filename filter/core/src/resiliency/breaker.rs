@@ -74,7 +74,7 @@ pub(super) struct Passage {
     pub(super) most_retries: u32,
 }
 
-/// More failures in one call than this are not looked ahead to.
+/// A call gets no more retries than this: further it is not looked ahead.
 const LOOK_AHEAD: u32 = 100;
 
 impl State {
@@ -83,7 +83,9 @@ impl State {
         if self.until == 0 && self.phase == Phase::Closed && rules.interval_ms > 0 {
             self.until = now + u64::from(rules.interval_ms);
         }
-        if self.until == 0 || self.until > now {
+        // An end further away than any can be was set before the clock was set back.
+        let furthest = now + u64::from(rules.timeout_ms.max(rules.interval_ms));
+        if self.until == 0 || (self.until > now && self.until <= furthest) {
             return self;
         }
         match self.phase {
@@ -119,7 +121,7 @@ impl State {
                 return retries;
             }
         }
-        wanted
+        wanted.min(LOOK_AHEAD)
     }
 
     /// Takes in how a call ended: so many tries, all but the last one failed.

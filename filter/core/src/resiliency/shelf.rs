@@ -29,11 +29,12 @@ pub(super) fn change(
         let (value, version) = host.shared_get(shelf);
         let mut others = entries(value.as_deref().unwrap_or_default());
         let found = others.iter().position(|(_, name)| *name == authority.as_bytes());
+        let is_last = found.is_some_and(|at| at + 1 == others.len());
         let before = found.map(|at| decode(others.remove(at).0)).unwrap_or_default();
         let mut state = before;
         change(&mut state, now);
-        // What stays as it is need not be written.
-        if state == before {
+        // What stays as and where it is need not be written, nor one that says nothing.
+        if state == before && (is_last || found.is_none()) {
             return;
         }
         let room = usize::try_from(rules.cache_size.max(1) - 1).unwrap_or(usize::MAX);

@@ -4,7 +4,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 use std::time::Duration;
 use tonic::Code;
-use weft::bootstrap::Protocol;
+use weft::bootstrap::{Outside, Protocol};
 use weft_tests::app::Reply;
 use weft_tests::dapr::{self, unique};
 use weft_tests::grpc::Talk;
@@ -27,6 +27,7 @@ spec:
       once: {duration: 10ms, maxRetries: 1}
       ten: {duration: 1ms, maxRetries: 10}
       none: {maxRetries: 0}
+      paused: {duration: 600ms, maxRetries: 3}
       listed: {duration: 10ms, maxRetries: 2, matching: {httpStatusCodes: '200,304,429,500-502', gRPCStatusCodes: '3,14'}}
       growing: {policy: exponential, maxInterval: 20ms, maxRetries: 2}
       DefaultAppRetryPolicy: {duration: 10ms, maxRetries: 2, matching: {httpStatusCodes: '418'}}
@@ -43,6 +44,9 @@ spec:
       broken: {circuitBreaker: two}
       tried: {retry: ten, circuitBreaker: three}
       modern: {retry: listed}
+      left: {circuitBreaker: two}
+      orders: {retry: paused}
+      'http://127.0.0.1:FLAKY/base': {retry: three}
       guarded: {retry: none, circuitBreaker: two}
       endpoint: {retry: three}
 ---
@@ -72,7 +76,7 @@ static FLAKY: LazyLock<Stub> = LazyLock::new(|| {
 
 static MESHES: Meshes = Meshes::new(|workers| {
     let mut builder = Mesh::builder().workers(workers);
-    for id in ["warehouse", "picky", "slow", "growing", "broken", "tried", "other"] {
+    for id in ["warehouse", "picky", "slow", "growing", "broken", "left", "tried", "other"] {
         builder = builder.app(id);
     }
     let flaky = json!({
@@ -88,6 +92,11 @@ static MESHES: Meshes = Meshes::new(|workers| {
         .protocol(Protocol::H2c)
         .app("guarded")
         .protocol(Protocol::H2c)
+        .outside(Outside {
+            hosts: vec!["127.0.0.1".to_owned()],
+            addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Outside::default()
+        })
         .app("orders")
         .resources(&POLICIES.replace("FLAKY", &FLAKY.port().to_string()))
         .start()
@@ -198,7 +207,8 @@ fn a_timeout_is_for_each_try_and_says_so() {
 #[test]
 fn a_connection_that_is_lost_is_tried_again() {
     MESHES.each(|mesh| {
-        for target in ["flaky", "endpoint"] {
+        for target in ["flaky", "endpoint", "http://127.0.0.1:FLAKY/base", "HTTP:/127.0.0.1:FLAKY/base"] {
+            let target = target.replace("FLAKY", &FLAKY.port().to_string());
             let call = format!("/v1.0/invoke/{target}/method/x");
             assert_eq!(mesh.app("orders").get(&call).send().expect(200).text(), "there");
         }
@@ -301,6 +311,77 @@ fn a_half_open_breaker_lets_one_call_through_and_opens_again_when_it_fails() {
         std::thread::sleep(Duration::from_millis(1100));
         orders.get(&call).send().expect(200);
     });
+}
+
+#[test]
+fn a_call_that_its_caller_gives_up_has_failed() {
+    MESHES.each(|mesh| {
+        let (path, call) = method("left");
+        mesh.app("left").server.on(&path, Reply::status(200).after(Duration::from_secs(5)));
+        for count in 1..=2 {
+            let mut raw = mesh.app("orders").raw();
+            raw.write(format!("GET {call} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+            let _ = mesh.app("left").server.wait_for(&path, count);
+        }
+        // The proxy sees the closed connections at once.
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(held_back(mesh.app("orders"), &call));
+    });
+}
+
+#[test]
+fn pauses_of_calls_of_itself_are_the_policys() {
+    MESHES.each(|mesh| {
+        let (path, call) = method("orders");
+        mesh.app("orders").server.on(&path, Reply::status(500));
+        mesh.app("orders").get(&call).send().expect(500);
+        let seen = mesh.app("orders").server.seen(&path);
+        assert_eq!(seen.len(), 4);
+        // Three pauses between nothing and 1.2 s; with Envoy's own the whole takes 0.2 s at most.
+        assert!(seen[3].at - seen[0].at > Duration::from_millis(220), "{:?}", seen[3].at - seen[0].at);
+    });
+}
+
+#[test]
+fn where_a_policy_says_none_the_routes_own_retries_do_not_hold() {
+    let retries = json!({"retry_on": "5xx", "num_retries": 2,
+        "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.02s"}});
+    let policies = "
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: none}
+spec:
+  policies: {retries: {none: {maxRetries: 0}, one: {maxRetries: 1, duration: 1ms}}}
+  targets: {apps: {warehouse: {retry: none}, streamed: {retry: one}}}
+";
+    let builder = Mesh::builder().app("warehouse").app("streamed").app("other").app("orders").resources(policies);
+    let mesh = builder
+        .edit(move |bootstrap| {
+            for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
+                let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+                let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
+                for route in
+                    routes.as_array_mut().unwrap().iter_mut().filter(|it| it["route"]["cluster_header"] != json!(null))
+                {
+                    route["route"]["retry_policy"] = retries.clone();
+                }
+            }
+        })
+        .start();
+    for (app, framing, tries) in [
+        ("other", "content-length: 2\r\n\r\nhi", 3),
+        ("warehouse", "content-length: 2\r\n\r\nhi", 1),
+        ("streamed", "content-length: 2\r\n\r\nhi", 2),
+        ("streamed", "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 1),
+    ] {
+        let (path, call) = method(app);
+        mesh.app(app).server.on(&path, Reply::status(500));
+        let mut raw = mesh.app("orders").raw();
+        raw.write(format!("POST {call} HTTP/1.1\r\nhost: x\r\n{framing}").as_bytes());
+        assert_eq!(raw.answer().unwrap().status, 500);
+        assert_eq!(calls(mesh.app(app), &path), tries, "{app} {framing}");
+    }
+    mesh.envoy.check_log();
 }
 
 #[test]

@@ -18,7 +18,7 @@ struct Footprint {
 /// Starts Envoy without and with each module and holds the difference against the limits.
 pub(super) fn check(broken: &mut Vec<String>) -> Outcome {
     let envoy = tools::envoy(None)?;
-    say("starting Envoy without and with each module, three times each");
+    say("starting Envoy without and with each module, five times each");
     let bare = median(&envoy, None)?;
     println!("Envoy alone: {:.1} MiB resident, ready after {} ms", bare.resident_mib, bare.ready.as_millis());
     let noop = median(&envoy, Some(&super::module("noop.wasm")))?.resident_mib - bare.resident_mib;
@@ -39,9 +39,9 @@ pub(super) fn check(broken: &mut Vec<String>) -> Outcome {
 }
 
 fn median(envoy: &Path, module: Option<&Path>) -> Outcome<Footprint> {
-    let mut all = (0..3).map(|_| measure(envoy, module)).collect::<Outcome<Vec<_>>>()?;
+    let mut all = (0..5).map(|_| measure(envoy, module)).collect::<Outcome<Vec<_>>>()?;
     all.sort_by(|a, b| a.resident_mib.total_cmp(&b.resident_mib));
-    all.into_iter().nth(1).ok_or_else(|| "nothing was measured".to_owned())
+    all.into_iter().nth(2).ok_or_else(|| "nothing was measured".to_owned())
 }
 
 fn measure(envoy: &Path, module: Option<&Path>) -> Outcome<Footprint> {

@@ -77,6 +77,19 @@ fn what_was_counted_is_forgotten_after_the_interval() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_does_not_keep_it_open() {
+    let (rules, mut state) = (rules("consecutiveFailures > 0"), State::default());
+    assert!(call(&mut state, &rules, 1_000_000, false));
+    assert!(call(&mut state, &rules, 5, true));
+}
+
+#[test]
+fn a_call_that_may_be_tried_for_ever_is_not_where_the_breaker_would_open_late() {
+    let rules = rules("totalFailures > 200");
+    assert_eq!(State::default().admit(&rules, 0, u32::MAX).unwrap().most_retries, 100);
+}
+
+#[test]
 fn every_try_counts() {
     let (rules, mut state) = (rules("totalFailures >= 3 && requests >= 4"), State::default());
     state.report(&rules, 0, false, 3, true);
