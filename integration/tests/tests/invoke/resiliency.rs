@@ -42,6 +42,7 @@ spec:
       growing: {retry: growing}
       flaky: {retry: three}
       broken: {circuitBreaker: two}
+      probed: {circuitBreaker: two}
       tried: {retry: ten, circuitBreaker: three}
       modern: {retry: listed}
       left: {circuitBreaker: two}
@@ -76,7 +77,7 @@ static FLAKY: LazyLock<Stub> = LazyLock::new(|| {
 
 static MESHES: Meshes = Meshes::new(|workers| {
     let mut builder = Mesh::builder().workers(workers);
-    for id in ["warehouse", "picky", "slow", "growing", "broken", "left", "tried", "other"] {
+    for id in ["warehouse", "picky", "slow", "growing", "broken", "probed", "left", "tried", "other"] {
         builder = builder.app(id);
     }
     let flaky = json!({
@@ -290,24 +291,24 @@ fn a_breaker_opens_after_its_failures_counted_over_all_workers_and_closes_when_a
 #[test]
 fn a_half_open_breaker_lets_one_call_through_and_opens_again_when_it_fails() {
     MESHES.each(|mesh| {
-        let (orders, broken) = (mesh.app("orders"), mesh.app("broken"));
-        let (path, call) = method("broken");
+        let (orders, probed) = (mesh.app("orders"), mesh.app("probed"));
+        let (path, call) = method("probed");
         let slow = Reply::status(500).after(Duration::from_millis(400));
-        broken.server.on_each(&path, vec![Reply::status(500), Reply::status(500), slow, Reply::status(200)]);
+        probed.server.on_each(&path, vec![Reply::status(500), Reply::status(500), slow, Reply::status(200)]);
         orders.get(&call).send().expect(500);
         orders.get(&call).send().expect(500);
         assert!(held_back(orders, &call));
         std::thread::sleep(Duration::from_millis(1100));
         std::thread::scope(|scope| {
             let probe = scope.spawn(|| orders.get(&call).send());
-            let _ = broken.server.wait_for(&path, 3);
+            let _ = probed.server.wait_for(&path, 3);
             let answer = orders.get(&call).send();
             let text = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE")["message"].to_string();
             assert!(text.contains("half open"), "{text}");
             assert_eq!(probe.join().unwrap().status, 500);
         });
         assert!(held_back(orders, &call));
-        assert_eq!(calls(broken, &path), 3);
+        assert_eq!(calls(probed, &path), 3);
         std::thread::sleep(Duration::from_millis(1100));
         orders.get(&call).send().expect(200);
     });
