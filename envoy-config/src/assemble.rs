@@ -7,7 +7,7 @@ pub use judge::{Places, judge};
 
 use crate::bootstrap::{App, Authorities, Backend, Collector, Endpoint, EndpointTls, Tls, backend_cluster};
 use crate::problem::Problems;
-use crate::resources::{Component, Configuration, HttpEndpoint, Item, Otel, Resources, Scheme, Source};
+use crate::resources::{Component, Configuration, HttpEndpoint, Item, Otel, Resources, Scheme};
 use crate::{postgres, redis};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -149,7 +149,7 @@ fn convert_collector(otel: &Otel, backends: &Backends, problems: &Problems) -> O
 
 fn convert_endpoint(endpoint: &HttpEndpoint, backends: &Backends, problems: &Problems) -> Option<Endpoint> {
     let (url, tls) = (&endpoint.base_url, &endpoint.client_tls);
-    let text = |item: &Option<Item>| item.as_ref().map(|item| plain_value(&item.value));
+    let text = |item: &Option<Item>| item.as_ref().map(|item| item.value.resolved().to_owned());
     let own = text(&tls.root_ca).map(Authorities::Text);
     let authorities = own.or_else(|| backends.authorities.clone().map(Authorities::File));
     let tls = match (url.scheme, authorities) {
@@ -164,21 +164,13 @@ fn convert_endpoint(endpoint: &HttpEndpoint, backends: &Backends, problems: &Pro
             return None;
         }
     };
-    let headers = endpoint.headers.iter().map(|item| (item.name.clone(), plain_value(&item.value))).collect();
+    let headers = endpoint.headers.iter().map(|item| (item.name.clone(), item.value.resolved().to_owned())).collect();
     let (name, host, path) = (endpoint.name.clone(), url.host.clone(), url.path.clone());
     Some(Endpoint { name, host, port: url.port, path, headers, tls })
 }
 
-fn plain_value(source: &Source) -> String {
-    match source {
-        Source::Plain(value) => value.clone(),
-        // Resolved when the files were read.
-        Source::Secret { .. } | Source::Environment(_) => String::new(),
-    }
-}
-
 fn plain(component: &Component) -> BTreeMap<String, String> {
-    component.metadata.iter().map(|item| (item.name.clone(), plain_value(&item.value))).collect()
+    component.metadata.iter().map(|item| (item.name.clone(), item.value.resolved().to_owned())).collect()
 }
 
 /// Puts the app id where `{appID}` stands. Dapr's other placeholders mean something in Kubernetes only, or new

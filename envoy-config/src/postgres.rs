@@ -8,7 +8,7 @@ mod tests;
 use crate::bootstrap::{Backend, Tls};
 use crate::problem::Problems;
 use crate::redis::Split;
-use crate::resources::{Component, Item, Source};
+use crate::resources::{Component, Item, is_one_of};
 use connection::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub fn split(component: &Component, authorities: Option<&Path>, problems: &Probl
             let why = "has no effect: a worker keeps its connections, and its statements are prepared";
             problems.remark(&item.place, format!("{}: metadata {} {why}", component.subject(), item.name));
         } else if !is_about_the_server(&item.name) {
-            rest.insert(item.name.clone(), value(item).to_owned());
+            rest.insert(item.name.clone(), item.value.resolved().to_owned());
         }
     }
     let own = ["user", "password", "database"];
@@ -56,22 +56,10 @@ pub fn split(component: &Component, authorities: Option<&Path>, problems: &Probl
     Split { backend, rest }
 }
 
-fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
-
 fn is_about_the_server(name: &str) -> bool {
     name.eq_ignore_ascii_case("connectionString")
         || is_one_of(name, MEMBERS)
         || ONLY.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
-}
-
-fn value(item: &Item) -> &str {
-    match &item.value {
-        Source::Plain(value) => value,
-        // Resolved when the files were read.
-        Source::Secret { .. } | Source::Environment(_) => "",
-    }
 }
 
 struct Reader<'a> {
@@ -84,7 +72,7 @@ impl<'a> Reader<'a> {
     /// A setting that is not empty.
     fn item(&self, name: &str) -> Option<&'a Item> {
         let mut items = self.component.metadata.iter();
-        items.find(|item| item.name.eq_ignore_ascii_case(name) && !value(item).is_empty())
+        items.find(|item| item.name.eq_ignore_ascii_case(name) && !item.value.resolved().is_empty())
     }
 
     fn refuse(&self, name: &str, why: &str) {
@@ -96,11 +84,11 @@ impl<'a> Reader<'a> {
 
     /// What the connection string says, with what the component says beside it, which goes before.
     fn connection(&self) -> Option<Connection> {
-        let text = self.item("connectionString").map(value).unwrap_or_default();
+        let text = self.item("connectionString").map(|item| item.value.resolved()).unwrap_or_default();
         let mut connection = Connection::parse(text).map_err(|why| self.refuse("connectionString", &why)).ok()?;
         for name in MEMBERS {
             if let Some(item) = self.item(name) {
-                connection.set(name, value(item));
+                connection.set(name, item.value.resolved());
             }
         }
         Some(connection)
@@ -196,7 +184,7 @@ impl<'a> Reader<'a> {
     fn only_supported(&self) {
         for (name, supported, why) in ONLY {
             if let Some(item) = self.item(name)
-                && !value(item).trim().eq_ignore_ascii_case(supported)
+                && !item.value.resolved().trim().eq_ignore_ascii_case(supported)
             {
                 self.refuse(name, &format!("is not supported: {why}"));
             }

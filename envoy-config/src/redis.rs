@@ -6,7 +6,7 @@ mod address;
 use crate::bootstrap::{Backend, Tls};
 use crate::pem;
 use crate::problem::Problems;
-use crate::resources::{Component, Item, Source};
+use crate::resources::{Component, Item, is_one_of};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,28 +79,16 @@ pub fn split(component: &Component, authorities: Option<&Path>, problems: &Probl
             let why = "has no effect: a worker has one connection, with all commands on it";
             problems.remark(&item.place, format!("{}: metadata {} {why}", component.subject(), item.name));
         } else if !is_about_the_server(&item.name) {
-            rest.insert(item.name.clone(), value(item).to_owned());
+            rest.insert(item.name.clone(), item.value.resolved().to_owned());
         }
     }
     Split { backend, rest }
-}
-
-fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn is_about_the_server(name: &str) -> bool {
     const OURS: &[&str] =
         &["redisHost", "redisPort", "enableTLS", "insecureSkipTLSVerify", "clientCert", "clientKey", "dialTimeout"];
     is_one_of(name, OURS) || ONLY.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
-}
-
-fn value(item: &Item) -> &str {
-    match &item.value {
-        Source::Plain(value) => value,
-        // Resolved when the files were read.
-        Source::Secret { .. } | Source::Environment(_) => "",
-    }
 }
 
 struct Reader<'a> {
@@ -115,7 +103,7 @@ impl<'a> Reader<'a> {
         self.component
             .metadata
             .iter()
-            .find(|item| item.name.eq_ignore_ascii_case(name) && !value(item).trim().is_empty())
+            .find(|item| item.name.eq_ignore_ascii_case(name) && !item.value.resolved().trim().is_empty())
     }
 
     fn refuse(&self, item: &Item, why: &str) {
@@ -143,12 +131,12 @@ impl<'a> Reader<'a> {
     }
 
     fn host(&self, item: &'a Item) -> Option<(&'a str, Option<u16>)> {
-        address::parse(value(item).trim()).map_err(|why| self.refuse(item, &why)).ok()
+        address::parse(item.value.resolved().trim()).map_err(|why| self.refuse(item, &why)).ok()
     }
 
     fn port(&self) -> Option<u16> {
         let item = self.item("redisPort")?;
-        let port = address::number(value(item).trim());
+        let port = address::number(item.value.resolved().trim());
         if port.is_none() {
             self.refuse(item, "is not the number of a port, from 1 to 65535");
         }
@@ -157,10 +145,12 @@ impl<'a> Reader<'a> {
 
     fn timeout(&self) -> Duration {
         let Some(item) = self.item("dialTimeout") else { return DEFAULT_TIMEOUT };
-        parse_component_duration(value(item).trim()).filter(|timeout| !timeout.is_zero()).unwrap_or_else(|| {
-            self.refuse(item, "is not a duration, such as \"5s\" or a number of milliseconds");
-            DEFAULT_TIMEOUT
-        })
+        parse_component_duration(item.value.resolved().trim()).filter(|timeout| !timeout.is_zero()).unwrap_or_else(
+            || {
+                self.refuse(item, "is not a duration, such as \"5s\" or a number of milliseconds");
+                DEFAULT_TIMEOUT
+            },
+        )
     }
 
     fn tls(&self) -> Option<Tls> {
@@ -170,7 +160,7 @@ impl<'a> Reader<'a> {
         if !enabled {
             let idle =
                 ["insecureSkipTLSVerify", "clientCert", "clientKey"].into_iter().filter_map(|name| self.item(name));
-            for item in idle.filter(|item| !value(item).eq_ignore_ascii_case("false")) {
+            for item in idle.filter(|item| !item.value.resolved().eq_ignore_ascii_case("false")) {
                 self.refuse(item, "has no meaning without enableTLS");
             }
         }
@@ -187,13 +177,15 @@ impl<'a> Reader<'a> {
         if let (Some(one), None) | (None, Some(one)) = (certificate, key) {
             self.refuse(one, "needs both clientCert and clientKey");
         }
-        if let Some(item) = certificate.filter(|item| !pem::is_certificate(value(item))) {
+        if let Some(item) = certificate.filter(|item| !pem::is_certificate(item.value.resolved())) {
             self.refuse(item, "is not a certificate in PEM; give the text itself, from -----BEGIN CERTIFICATE-----");
         }
-        if let Some(item) = key.filter(|item| !pem::is_private_key(value(item))) {
+        if let Some(item) = key.filter(|item| !pem::is_private_key(item.value.resolved())) {
             self.refuse(item, "is not a private key in PEM; give the text itself, from -----BEGIN PRIVATE KEY-----");
         }
-        certificate.zip(key).map(|(certificate, key)| (value(certificate).to_owned(), value(key).to_owned()))
+        certificate
+            .zip(key)
+            .map(|(certificate, key)| (certificate.value.resolved().to_owned(), key.value.resolved().to_owned()))
     }
 
     fn authorities(&self) -> Option<PathBuf> {
@@ -207,7 +199,7 @@ impl<'a> Reader<'a> {
 
     fn flag(&self, name: &str) -> bool {
         let Some(item) = self.item(name) else { return false };
-        match value(item).trim().to_ascii_lowercase().as_str() {
+        match item.value.resolved().trim().to_ascii_lowercase().as_str() {
             "true" | "t" | "yes" | "y" | "on" | "1" => true,
             "false" | "f" | "no" | "n" | "off" | "0" => false,
             _ => {
@@ -220,7 +212,7 @@ impl<'a> Reader<'a> {
     fn only_supported(&self) {
         for (name, supported, why) in ONLY {
             if let Some(item) = self.item(name)
-                && !value(item).trim().eq_ignore_ascii_case(supported)
+                && !item.value.resolved().trim().eq_ignore_ascii_case(supported)
             {
                 self.refuse(item, &format!("is not supported: {why}"));
             }

@@ -17,7 +17,7 @@ mod subscription;
 pub use component::Component;
 pub use configuration::Configuration;
 pub use http_endpoint::{BaseUrl, ClientTls, HttpEndpoint, Scheme};
-pub use item::{Item, Source};
+pub use item::{Item, Source, is_one_of};
 pub use otel::Otel;
 pub(crate) use resiliency::millis;
 pub use resiliency::{Codes, Pause, Resiliency, Retry, Target};

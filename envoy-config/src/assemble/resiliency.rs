@@ -56,47 +56,44 @@ pub(super) fn compile<'a>(resources: impl Iterator<Item = &'a Resiliency>, probl
 
 type Rule = (CallPolicy, Option<Again>);
 
+/// Names of policies that hold where a target names none, the nearest one first.
+const TIMEOUTS: [&str; 2] = ["DefaultAppTimeoutPolicy", "DefaultTimeoutPolicy"];
+const RETRIES: [&str; 2] = ["DefaultAppRetryPolicy", "DefaultRetryPolicy"];
+const BREAKERS: [&str; 2] = ["DefaultAppCircuitBreakerPolicy", "DefaultCircuitBreakerPolicy"];
+
 impl Policies<'_> {
     fn rule(&self, target: &Target, subject: &str, problems: &Problems) -> Rule {
-        let unknown = |text: &Text, kind: &str| {
+        let unknown = |kind: &str, text: &Text| {
             let what = format!("{subject}: spec.targets.apps.{}.{kind} names no policy, {:?}", target.app, text.value);
             problems.add(&text.place, what);
         };
-        let found = |text: &Option<Text>, kind: &str, is_known: bool| {
-            if let (Some(text), false) = (text, is_known) {
-                unknown(text, kind);
-            }
-        };
-        let name = |text: &'_ Option<Text>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
-        let (timeout, retry, breaker) = (name(&target.timeout), name(&target.retry), name(&target.breaker));
-        found(&target.timeout, "timeout", self.timeouts.contains_key(timeout.as_str()));
-        found(&target.retry, "retry", self.retries.contains_key(retry.as_str()));
-        found(&target.breaker, "circuitBreaker", self.breakers.contains_key(breaker.as_str()));
-        let timeout =
-            if timeout.is_empty() { self.default_timeout() } else { self.timeouts.get(timeout.as_str()).copied() };
-        let retry = if retry.is_empty() { self.default_retry() } else { self.retries.get(retry.as_str()).copied() };
-        let breaker =
-            if breaker.is_empty() { self.default_breaker() } else { self.breakers.get(breaker.as_str()).copied() };
+        let timeout = chosen(&self.timeouts, &target.timeout, TIMEOUTS, |text| unknown("timeout", text));
+        let retry = chosen(&self.retries, &target.retry, RETRIES, |text| unknown("retry", text));
+        let breaker = chosen(&self.breakers, &target.breaker, BREAKERS, |text| unknown("circuitBreaker", text));
         rule(timeout, retry, breaker, target.cache_size)
     }
 
     fn default_rule(&self) -> Option<Rule> {
-        let (timeout, retry, breaker) = (self.default_timeout(), self.default_retry(), self.default_breaker());
+        let (timeout, retry) = (default(&self.timeouts, TIMEOUTS), default(&self.retries, RETRIES));
+        let breaker = default(&self.breakers, BREAKERS);
         let is_any = timeout.is_some() || retry.is_some() || breaker.is_some();
         is_any.then(|| rule(timeout, retry, breaker, None))
     }
+}
 
-    fn default_timeout(&self) -> Option<Duration> {
-        default(&self.timeouts, ["DefaultAppTimeoutPolicy", "DefaultTimeoutPolicy"])
+/// The policy that a target names, or the default where it names none. A name that stands for nothing is told.
+fn chosen<T: Copy>(
+    policies: &BTreeMap<&str, T>,
+    named: &Option<Text>,
+    defaults: [&str; 2],
+    unknown: impl FnOnce(&Text),
+) -> Option<T> {
+    let Some(text) = named else { return default(policies, defaults) };
+    let policy = policies.get(text.value.as_str()).copied();
+    if policy.is_none() {
+        unknown(text);
     }
-
-    fn default_retry(&self) -> Option<&Retry> {
-        default(&self.retries, ["DefaultAppRetryPolicy", "DefaultRetryPolicy"])
-    }
-
-    fn default_breaker(&self) -> Option<&CircuitBreaker> {
-        default(&self.breakers, ["DefaultAppCircuitBreakerPolicy", "DefaultCircuitBreakerPolicy"])
-    }
+    policy
 }
 
 /// The policy of the first of two names that there is.

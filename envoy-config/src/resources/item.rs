@@ -37,6 +37,23 @@ pub enum Source {
     Environment(String),
 }
 
+impl Source {
+    /// The value itself. After [`super::Resources::read`] there is always one.
+    #[must_use]
+    pub fn resolved(&self) -> &str {
+        match self {
+            Self::Plain(value) => value,
+            Self::Secret { .. } | Self::Environment(_) => "",
+        }
+    }
+}
+
+/// Whether a setting's name is one of these.
+#[must_use]
+pub fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Reads `auth`: the secret store of a resource.
 pub(super) fn secret_store(fields: &mut Fields<'_>) -> Option<Text> {
     let mut auth = fields.fields("auth")?;

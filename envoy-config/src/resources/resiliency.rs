@@ -6,7 +6,7 @@ use super::{Head, head, is_for};
 use crate::yaml::{Fields, Text};
 pub use codes::Codes;
 use std::time::Duration;
-use weft_core::config::{CircuitBreaker, LARGEST_BREAKER_CACHE};
+use weft_core::config::{CircuitBreaker, DEFAULT_BREAKER_CACHE, DEFAULT_BREAKER_TIMEOUT_MS, LARGEST_BREAKER_CACHE};
 use weft_core::duration::parse_component_duration;
 use weft_core::resiliency::trip;
 
@@ -94,16 +94,19 @@ type Policies = (Vec<(String, Duration)>, Vec<(String, Retry)>, Vec<(String, Cir
 
 fn policies(mut fields: Fields<'_>) -> Policies {
     let timeouts = fields.fields("timeouts").map(timeouts).unwrap_or_default();
-    let retries = fields.members("retries").into_iter();
-    let retries =
-        retries.filter_map(|(name, it)| it_counts(&name, &it).then(|| retry(it)).flatten().map(|it| (name, it)));
-    let retries = retries.collect();
-    let breakers = fields.members("circuitBreakers").into_iter();
-    let breakers =
-        breakers.filter_map(|(name, it)| it_counts(&name, &it).then(|| breaker(it)).flatten().map(|it| (name, it)));
-    let breakers = breakers.collect();
+    let (retries, breakers) = (named(&mut fields, "retries", retry), named(&mut fields, "circuitBreakers", breaker));
     fields.finish();
     (timeouts, retries, breakers)
+}
+
+/// Policies of one kind that can hold for a call.
+fn named<'a, T>(
+    fields: &mut Fields<'a>,
+    kind: &'static str,
+    read: impl Fn(Fields<'a>) -> Option<T>,
+) -> Vec<(String, T)> {
+    let all = fields.members(kind).into_iter().filter(|(name, it)| it_counts(name, it));
+    all.filter_map(|(name, it)| Some((name, read(it)?))).collect()
 }
 
 /// Whether a policy of that name can hold for a call. One that Dapr itself has cannot be changed here; for actors and
@@ -126,7 +129,7 @@ fn it_counts(name: &str, fields: &Fields<'_>) -> bool {
 
 fn timeouts(fields: Fields<'_>) -> Vec<(String, Duration)> {
     let mut known = Vec::new();
-    for (name, text) in fields.pairs_of_all() {
+    for (name, text) in fields.all_pairs() {
         match parse_component_duration(&text.value) {
             Some(timeout) if timeout <= LONGEST => known.push((name, timeout)),
             _ => fields.problem(&text.place, &name, &not_a_duration(&text)),
@@ -191,7 +194,7 @@ fn codes(fields: &mut Fields<'_>, name: &'static str, least: u32, most: u32) -> 
 fn breaker(mut fields: Fields<'_>) -> Option<CircuitBreaker> {
     let max_requests = fields.parsed::<u32>("maxRequests", "a whole number").unwrap_or(1).max(1);
     let interval = duration(&mut fields, "interval", Duration::ZERO);
-    let timeout = duration(&mut fields, "timeout", Duration::from_secs(60));
+    let timeout = duration(&mut fields, "timeout", Duration::from_millis(DEFAULT_BREAKER_TIMEOUT_MS.into()));
     let trip = fields.text("trip").filter(|text| !text.value.trim().is_empty());
     if let Some(text) = &trip
         && let Err(why) = trip::check(&text.value)
@@ -206,11 +209,9 @@ fn breaker(mut fields: Fields<'_>) -> Option<CircuitBreaker> {
         max_requests,
         interval_ms: millis(interval?),
         timeout_ms: millis(timeout?).max(1),
-        cache_size: DEFAULT_CACHE,
+        cache_size: DEFAULT_BREAKER_CACHE,
     })
 }
-
-const DEFAULT_CACHE: u32 = 100;
 
 /// Milliseconds, as the plugin's configuration has them.
 pub(crate) fn millis(time: Duration) -> u32 {

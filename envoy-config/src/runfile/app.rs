@@ -120,7 +120,7 @@ fn protocol(fields: &mut Fields<'_>) -> Protocol {
 /// A mapping of names to values, or a list of such mappings.
 fn environment(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
     let pairs = match fields.node("env").map(|node| &node.value) {
-        Some(Value::List(_)) => fields.each("env").into_iter().flat_map(Fields::into_pairs).collect(),
+        Some(Value::List(_)) => fields.each("env").into_iter().flat_map(|fields| fields.all_pairs()).collect(),
         _ => fields.pairs("env"),
     };
     pairs.into_iter().map(|(name, text)| (name, text.value)).collect()

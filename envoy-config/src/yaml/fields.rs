@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
 
     /// A mapping of any names to single values.
     pub fn pairs(&mut self, name: &'static str) -> Vec<(String, Text)> {
-        self.fields(name).map(Self::into_pairs).unwrap_or_default()
+        self.fields(name).map(|fields| fields.all_pairs()).unwrap_or_default()
     }
 
     /// A mapping of any names to mappings.
@@ -192,12 +192,7 @@ impl<'a> Fields<'a> {
 
     /// All members as single values, whatever their names.
     #[must_use]
-    pub fn into_pairs(self) -> Vec<(String, Text)> {
-        self.pairs_of_all()
-    }
-
-    /// The same, where problems of them are still to be told.
-    pub fn pairs_of_all(&self) -> Vec<(String, Text)> {
+    pub fn all_pairs(&self) -> Vec<(String, Text)> {
         self.entries.iter().filter_map(|(key, node)| Some((key.name.clone(), self.value(key, node)?))).collect()
     }
 

@@ -44,7 +44,12 @@ impl<V> ByName<V> {
 
     /// The thing of that name.
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.find(name).ok().and_then(|at| self.0.get(at)).map(|(_, value)| value)
+        self.entry(name).map(|(_, value)| value)
+    }
+
+    /// The thing of that name, with the name as it stands here.
+    pub fn entry(&self, name: &str) -> Option<(&str, &V)> {
+        self.find(name).ok().and_then(|at| self.0.get(at)).map(|(name, value)| (name.as_str(), value))
     }
 
     /// Adds a thing; another one of that name goes away.

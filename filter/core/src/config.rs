@@ -131,8 +131,10 @@ impl PluginConfig {
 const DEFAULT_NAMESPACE: &str = "default";
 const DEFAULT_COMPONENT_VERSION: &str = "v1";
 const DEFAULT_SAMPLING: &str = "1";
-const DEFAULT_BREAKER_TIMEOUT_MS: u32 = 60_000;
-const DEFAULT_BREAKER_CACHE: u32 = 100;
+/// [`CircuitBreaker::timeout_ms`] where nothing is said.
+pub const DEFAULT_BREAKER_TIMEOUT_MS: u32 = 60_000;
+/// [`CircuitBreaker::cache_size`] where nothing is said.
+pub const DEFAULT_BREAKER_CACHE: u32 = 100;
 /// The largest [`CircuitBreaker::cache_size`]: all breakers of a target are one value.
 pub const LARGEST_BREAKER_CACHE: u32 = 1000;
 const DEFAULT_MAX_BODY: u32 = 4 * 1024 * 1024;

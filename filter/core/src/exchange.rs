@@ -143,7 +143,7 @@ impl Exchange {
     fn forwarded(&mut self, forward: Forward, told: Told, headers: &Headers, call: Call) -> Step {
         let Forward { app, authority, is_direct, mut edits } = forward;
         let watched = match self.guarded(&app, &authority, call, headers, &mut edits) {
-            Ok(watch) => watch.map(|watch| Box::new(Watched { watch: *watch, is_grpc: call == Call::Grpc, tries: 0 })),
+            Ok(watch) => watch.map(|watch| Box::new(Watched { watch, is_grpc: call == Call::Grpc, tries: 0 })),
             Err(why) if call == Call::Grpc => {
                 let message = ["failed to invoke, id: ", &app, ", err: ", why].concat();
                 return Step::Refuse(Refusal { status: GrpcStatus::Unavailable, message });
@@ -162,7 +162,7 @@ impl Exchange {
         call: Call,
         headers: &Headers,
         edits: &mut Edits,
-    ) -> Result<Option<Box<Watch>>, &'static str> {
+    ) -> Result<Option<Watch>, &'static str> {
         let config = self.app.config();
         let is_app = config.invoke.endpoints.get(app).is_none();
         let Some((name, policy)) = config.resiliency.of(app, is_app) else { return Ok(None) };

@@ -53,7 +53,7 @@ pub fn begin(
     host: &dyn Host,
     headers: &Headers,
     edits: &mut Edits,
-) -> Result<Option<Box<Watch>>, &'static str> {
+) -> Result<Option<Watch>, &'static str> {
     let retry = policy.retry.as_ref();
     let mut most = retry.filter(|_| call != Call::Streamed).map_or(0, |retry| retry.max_retries);
     let mut watch = None;
@@ -64,7 +64,7 @@ pub fn begin(
         shelf::change(host, &shelf, &authority, rules, &mut |state, now| passage = state.admit(rules, now, most));
         let passage = passage?;
         most = passage.most_retries;
-        watch = Some(Box::new(Watch { shelf, authority, rules: rules.clone(), is_probe: passage.is_probe }));
+        watch = Some(Watch { shelf, authority, rules: rules.clone(), is_probe: passage.is_probe });
     }
     if let Some(timeout) = policy.timeout_ms {
         edits.put(headers, "x-envoy-upstream-rq-per-try-timeout-ms", timeout.to_string().into_bytes());

@@ -7,6 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const README: &str = include_str!("../../../../README.md");
 
+impl Site {
+    /// Of the application `orders`, with that backend behind the link `link`.
+    pub(super) fn of_orders(runtime: &Runtime, backend: &str) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            app_id: "orders".to_owned(),
+            namespace: "default".to_owned(),
+            target: Some(TcpTarget { link: "link".to_owned(), backend: backend.to_owned() }),
+        }
+    }
+}
+
 /// The names of metadata in a row of the table.
 fn documented(kind: &str) -> BTreeSet<String> {
     let row = README.lines().find_map(|line| line.strip_prefix(&format!("| `{kind}` |")));
@@ -23,12 +35,7 @@ fn supported(kind: &str) -> BTreeSet<String> {
         cluster: None,
         metadata: BTreeMap::from([("unheard-of".to_owned(), String::new())]),
     };
-    let site = Site {
-        runtime: Runtime::new(Rc::new(FakeHost::default()), LogLevel::Info),
-        app_id: "a".to_owned(),
-        namespace: "default".to_owned(),
-        target: Some(TcpTarget { link: "link".to_owned(), backend: "backend".to_owned() }),
-    };
+    let site = Site::of_orders(&Runtime::new(Rc::new(FakeHost::default()), LogLevel::Info), "backend");
     let problems = if kind.starts_with("pubsub.") {
         build_broker(&component, &site).err()
     } else {

@@ -148,7 +148,7 @@ fn otlp(tracing: &RawObject<'_>) -> Option<Otlp> {
         cluster: text(&it, "cluster"),
         authority: text(&it, "authority"),
         transport: if text(&it, "protocol") == "grpc" { Transport::Grpc } else { Transport::Http },
-        timeout_ms: it.get("timeoutMs").and_then(|value| value.get().parse().ok()).unwrap_or(DEFAULT_TIMEOUT_MS),
+        timeout_ms: number(&it, "timeoutMs").unwrap_or(DEFAULT_TIMEOUT_MS),
     })
 }
 

@@ -26,10 +26,9 @@ impl Resiliency {
     /// id also without its namespace, for a URL in any spelling, or none for all others.
     #[inline(never)]
     pub fn of<'a>(&'a self, written: &'a str, is_app: bool) -> Option<(&'a str, &'a CallPolicy)> {
-        let named = |name: &str| self.apps.iter().find(|(known, _)| *known == name);
-        let app = || written.split_once('.').filter(|_| is_app).and_then(|(app, _)| named(app));
+        let app = || written.split_once('.').filter(|_| is_app).and_then(|(app, _)| self.apps.entry(app));
         let others = || self.others.as_ref().map(|policy| ("", policy));
-        named(written).or_else(|| self.of_url(written)).or_else(app).or_else(others)
+        self.apps.entry(written).or_else(|| self.of_url(written)).or_else(app).or_else(others)
     }
 
     /// The policy of a URL: spellings of one are many.

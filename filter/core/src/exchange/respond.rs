@@ -38,7 +38,7 @@ impl Exchange {
         match std::mem::replace(&mut self.stage, Stage::Settled) {
             Stage::Forwarded { app, authority, is_direct, told, watched } => {
                 if let Some(watched) = watched {
-                    self.heard(*watched, answer);
+                    self.heard(watched, answer);
                 }
                 match made_up(answer, &app, &authority) {
                     Some(error) => ResponseStep::Replace(error.with_all(told)),
@@ -62,12 +62,12 @@ impl Exchange {
 impl Exchange {
     /// Tells a circuit breaker how the call ended, as far as it is known now: a gRPC call may end with its trailers.
     #[inline(never)]
-    fn heard(&mut self, mut watched: Watched, answer: &dyn AnswerHead) {
+    fn heard(&mut self, mut watched: Box<Watched>, answer: &dyn AnswerHead) {
         watched.tries = answer.tries();
         let succeeded = if watched.is_grpc {
             match answer.value("grpc-status") {
                 Some(status) => status == b"0",
-                None => return self.stage = Stage::Trailing(Box::new(watched)),
+                None => return self.stage = Stage::Trailing(watched),
             }
         } else {
             let status = answer.value(":status").as_deref().and_then(http::status).unwrap_or(0);

@@ -4,7 +4,7 @@ use super::super::schema::NOTHING_CHANGED;
 use super::*;
 use crate::config::LogLevel;
 use crate::fake::FakeHost;
-use crate::host::{TcpId, TcpTarget};
+use crate::host::TcpId;
 use crate::runtime::{Runtime, Scope};
 use crate::state::Concurrency;
 use std::cell::RefCell;
@@ -40,12 +40,7 @@ impl Setup {
     fn new() -> Self {
         let host = FakeHost::new();
         let runtime = Runtime::new(host.clone(), LogLevel::Debug);
-        let site = Site {
-            runtime: runtime.clone(),
-            app_id: "orders".to_owned(),
-            namespace: "default".to_owned(),
-            target: Some(TcpTarget { link: "link".to_owned(), backend: "postgres".to_owned() }),
-        };
+        let site = Site::of_orders(&runtime, "postgres");
         let component = Component {
             name: "s".to_owned(),
             kind: "state.postgresql".to_owned(),
