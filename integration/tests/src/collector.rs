@@ -1,6 +1,6 @@
 //! A collector of spans, made of the types that OpenTelemetry publishes: it takes both forms of OTLP and keeps what came.
 
-use crate::runtime::{block_on, runtime};
+use crate::runtime::{runtime, served};
 use crate::{ports, wait};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -16,7 +16,6 @@ use opentelemetry_proto::tonic::trace::v1::Span as OtlpSpan;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -99,7 +98,7 @@ impl Collector {
     #[must_use]
     pub fn start_at(port: u16) -> Self {
         let kept: Arc<Mutex<Kept>> = Arc::default();
-        let listener = block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
+        let listener = served(ports::listen(port));
         runtime().spawn(accept(listener, Arc::clone(&kept)));
         Self { port, kept }
     }

@@ -1,7 +1,9 @@
 //! One asynchronous runtime for the applications and clients of a test program.
 
 use std::future::Future;
+use std::net::TcpListener as StdListener;
 use std::sync::OnceLock;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 /// The runtime; it lives as long as the program.
@@ -15,4 +17,10 @@ pub fn runtime() -> &'static Runtime {
 /// Runs `future` to its end from a test's own thread.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     runtime().block_on(future)
+}
+
+/// `listener`, for the runtime's tasks.
+pub fn served(listener: StdListener) -> TcpListener {
+    listener.set_nonblocking(true).expect("a listening socket");
+    block_on(async { TcpListener::from_std(listener) }).expect("the runtime takes sockets")
 }

@@ -2,7 +2,8 @@
 
 use super::script::{Reply, Script, Seen, State};
 use super::{Secure, grpc, stream};
-use crate::runtime::{block_on, runtime};
+use crate::ports;
+use crate::runtime::{block_on, runtime, served};
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -13,7 +14,6 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,7 +26,7 @@ pub(super) struct Server(JoinHandle<()>);
 
 impl Server {
     pub(super) fn start(port: u16, state: Arc<State>, secure: Option<Secure>) -> Self {
-        let listener = block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
+        let listener = served(ports::listen(port));
         Self(runtime().spawn(accept(listener, state, secure)))
     }
 

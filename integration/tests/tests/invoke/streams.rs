@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use weft_tests::app::Reply;
 use weft_tests::dapr::unique;
 use weft_tests::mesh::Mesh;
+use weft_tests::ports;
 use weft_tests::process::peak_memory;
 
 #[test]
@@ -133,7 +134,7 @@ fn take(listener: &TcpListener, end: &[u8]) -> (TcpStream, String) {
 #[test]
 fn trailers_pass_both_ways_over_http1() {
     MESHES.each(|mesh| {
-        let listener = TcpListener::bind(("127.0.0.1", mesh.app("wire").server.port())).unwrap();
+        let listener = ports::listen(mesh.app("wire").server.port());
         let mut client = mesh.app("orders").raw();
         client.write("POST / HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: wire\r\ntransfer-encoding: chunked\r\n\r\n");
         client.write("2\r\nhi\r\n0\r\nx-end: of request\r\n\r\n");
