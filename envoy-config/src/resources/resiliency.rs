@@ -109,15 +109,31 @@ fn named<'a, T>(
     all.filter_map(|(name, it)| Some((name, read(it)?))).collect()
 }
 
-/// Whether a policy of that name can hold for a call. One that Dapr itself has cannot be changed here; for actors and
-/// components there is none yet.
+/// Dapr's own policies; each can be written anew but the last one.
+const BUILT_IN: [&str; 5] = [
+    "DaprBuiltInServiceRetries",
+    "DaprBuiltInActorRetries",
+    "DaprBuiltInActorReminderRetries",
+    "DaprBuiltInInitializationRetries",
+    "DaprBuiltInActorNotFoundRetries",
+];
+
+/// Whether a policy of that name can hold for a call. Those that Dapr itself has cannot be changed here: between
+/// applications they are the mesh's, and the others are for what Weft has not. For actors and components there is none yet.
 fn it_counts(name: &str, fields: &Fields<'_>) -> bool {
     if name.starts_with("DaprBuiltIn") {
-        fields.problem(
-            &fields.place(),
-            "",
-            "is Dapr's own: connections are tried again by the proxy's routes; remove it",
-        );
+        let why = match BUILT_IN.iter().position(|known| *known == name) {
+            Some(0) => {
+                "is not supported: connections to applications are tried again as the mesh's routes say, so write it there (VirtualService: retries; Envoy: retry_policy) and remove it"
+            }
+            Some(_) => {
+                let why = "has no effect: Weft serves no actors, and tries to reach a component until it is there";
+                fields.remark(&fields.place(), "", why);
+                return false;
+            }
+            None => "is no policy of Dapr's, and its name is kept for those; rename it",
+        };
+        fields.problem(&fields.place(), "", why);
         return false;
     }
     let is_default = name.starts_with("Default") && name.ends_with("Policy");

@@ -66,12 +66,17 @@ impl<'a> Fields<'a> {
 
     /// Adds a problem of one member.
     pub fn problem(&self, place: &Place, name: &str, why: &str) {
-        self.problems.add(place, format!("{}: {}{name} {why}", self.subject, self.path));
+        self.problems.add(place, format!("{}: {} {why}", self.subject, self.member(name)));
     }
 
-    /// Adds a remark about one member.
+    /// Adds a remark about one member, or about all of them if it has no name.
     pub fn remark(&self, place: &Place, name: &str, why: &str) {
-        self.problems.remark(place, format!("{}: {}{name} {why}", self.subject, self.path));
+        self.problems.remark(place, format!("{}: {} {why}", self.subject, self.member(name)));
+    }
+
+    /// Where a member stands in the document; without a name, where all of them do.
+    fn member(&self, name: &str) -> String {
+        if name.is_empty() { self.path.trim_end_matches('.').to_owned() } else { format!("{}{name}", self.path) }
     }
 
     /// A member, unless it is absent or null.

@@ -81,3 +81,34 @@ fn everything_that_is_wrong_is_told() {
         assert!(found.starts_with(wanted), "{found}\n{wanted}");
     }
 }
+
+#[test]
+fn policies_that_dapr_has_itself_are_refused_or_have_no_effect() {
+    let policies = "
+spec:
+  policies:
+    retries:
+      DaprBuiltInServiceRetries: {maxRetries: 5}
+      DaprBuiltInActorRetries: {maxRetries: 5}
+      DaprBuiltInInitializationRetries: {maxRetries: 5}
+      DaprBuiltInRetries: {}
+      DefaultActorRetryPolicy: {}
+    timeouts: {DefaultComponentTimeoutPolicy: 1s}
+";
+    let problems = crate::problem::Problems::default();
+    let it = crate::resources::read_text(&format!("{HEAD}{policies}"), &problems);
+    let line = |path: &str| format!("Resiliency \"r\": spec.policies.{path} ");
+    let says = |all: &[String], path: &str, why: &str| {
+        let wanted = format!("{}{why}", line(path));
+        assert!(all.iter().any(|found| found.contains(&wanted)), "{wanted}\n{all:#?}");
+    };
+    let remarks: Vec<String> = problems.remarks().iter().map(ToString::to_string).collect();
+    says(&remarks, "retries.DaprBuiltInActorRetries", "has no effect: Weft serves no actors");
+    says(&remarks, "retries.DaprBuiltInInitializationRetries", "has no effect: ");
+    says(&remarks, "retries.DefaultActorRetryPolicy", "has no effect: it is for actors");
+    assert_eq!(it.resiliencies[0].retries.len(), 1);
+    let found: Vec<String> = problems.check(()).unwrap_err().iter().map(ToString::to_string).collect();
+    says(&found, "retries.DaprBuiltInServiceRetries", "is not supported: connections to applications are tried again");
+    says(&found, "retries.DaprBuiltInRetries", "is no policy of Dapr's");
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
