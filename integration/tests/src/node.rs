@@ -8,10 +8,12 @@ use crate::raw::Raw;
 use crate::{env, ports, tls, wait};
 use hyper::Method;
 use serde_json::{Value, json};
-use weft::bootstrap::{Admin, App, Collector, Proxy};
+use weft::bootstrap::{Admin, App, Collector, Protocol, Proxy};
 use weft_core::config::{AccessControl, Callers, Invoke, Target, Tracing};
 
 const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const OPTIONS_NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// A change to a bootstrap.
 type Edit = Box<dyn Fn(&mut Value)>;
@@ -24,6 +26,7 @@ pub struct Spec {
     plugin: Value,
     spans: Option<(Collector, String)>,
     edits: Vec<Edit>,
+    protocol: Protocol,
 }
 
 impl Spec {
@@ -35,6 +38,7 @@ impl Spec {
             plugin: json!({}),
             spans: None,
             edits: Vec::new(),
+            protocol: Protocol::default(),
         }
     }
 
@@ -56,6 +60,12 @@ impl Spec {
         self
     }
 
+    /// Lets it, and its proxy, be reached by HTTP/2.
+    pub fn http2(mut self) -> Self {
+        self.protocol = Protocol::H2c;
+        self
+    }
+
     /// Changes the bootstrap before Envoy gets it. The cluster of another application is called `mesh_<id>`.
     pub fn edit(mut self, edit: impl Fn(&mut Value) + 'static) -> Self {
         self.edits.push(Box::new(edit));
@@ -74,7 +84,9 @@ impl Spec {
 pub struct Node {
     id: String,
     http: u16,
+    grpc: u16,
     inbound: u16,
+    protocol: Protocol,
     /// Ports that lead to another application's proxy, byte for byte, with this one's certificate.
     tunnels: Vec<(String, u16)>,
     /// The application itself.
@@ -88,7 +100,9 @@ impl Node {
         Self {
             id: spec.id.clone(),
             http: ports::free(),
+            grpc: ports::free(),
             inbound: ports::free(),
+            protocol: spec.protocol,
             tunnels: others.map(|other| (other.id.clone(), ports::free())).collect(),
             server: TestApp::start(),
             envoy: None,
@@ -106,7 +120,19 @@ impl Node {
 
     /// A request to Dapr's HTTP API.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(method, &format!("127.0.0.1:{}", self.http), path)
+        Call::new(method, &self.http(), path)
+    }
+
+    /// The address of Dapr's HTTP API.
+    #[must_use]
+    pub fn http(&self) -> String {
+        format!("127.0.0.1:{}", self.http)
+    }
+
+    /// The address of Dapr's gRPC API.
+    #[must_use]
+    pub fn grpc(&self) -> String {
+        format!("127.0.0.1:{}", self.grpc)
     }
 
     /// `GET` from Dapr's HTTP API.
@@ -193,7 +219,8 @@ fn bootstrap(spec: &Spec, node: &Node, nodes: &[Node], authority: &Authority, wo
             .spans
             .as_ref()
             .map_or_else(Tracing::default, |(_, rate)| Tracing { sampling_rate: rate.clone(), ..Tracing::default() }),
-        ..App::new(&spec.id, node.http, ports::free(), Some(node.server.port()))
+        protocol: spec.protocol,
+        ..App::new(&spec.id, node.http, node.grpc, Some(node.server.port()))
     };
     let proxy = Proxy {
         module: env::route_module(),
@@ -239,10 +266,16 @@ fn address(port: u16) -> Value {
 /// A cluster of another application's proxy.
 fn cluster(other: &Node, common: &Value) -> Value {
     let name = cluster_name(&other.id);
+    let version = match other.protocol {
+        Protocol::H2c => json!({"http2_protocol_options": {}}),
+        _ => json!({"http_protocol_options": {"enable_trailers": true}}),
+    };
+    let options = json!({"@type": OPTIONS, "explicit_http_config": version});
     json!({
         "name": name,
         "type": "STATIC",
         "connect_timeout": "2s",
+        "typed_extension_protocol_options": {OPTIONS_NAME: options},
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(other.inbound)}}]}],

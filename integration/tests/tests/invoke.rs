@@ -26,6 +26,8 @@ mod made_up;
 mod outside;
 #[path = "invoke/outside_tls.rs"]
 mod outside_tls;
+#[path = "invoke/pairs.rs"]
+mod pairs;
 #[path = "invoke/paths.rs"]
 mod paths;
 #[path = "invoke/resiliency.rs"]

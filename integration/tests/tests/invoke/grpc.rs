@@ -1,6 +1,7 @@
 //! gRPC calls of another application through Dapr's gRPC port.
 
 use super::MESHES;
+use super::pairs::{Pair, each};
 use std::time::Duration;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::Code;
@@ -10,19 +11,18 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt;
 use weft_tests::grpc::Talk;
-use weft_tests::mesh::Mesh;
 use weft_tests::runtime::block_on;
 use weft_tests::wait;
 
 /// A client of the application `orders`' gRPC port that calls `modern`.
-fn modern(mesh: &Mesh) -> Talk {
-    Talk::at(&mesh.app("orders").grpc()).with("dapr-app-id", "modern")
+fn modern(pair: &Pair<'_>) -> Talk {
+    Talk::at(&pair.grpc()).with("dapr-app-id", "modern")
 }
 
 #[test]
 fn a_unary_call_passes_with_its_metadata() {
-    MESHES.each(|mesh| {
-        let answer = block_on(modern(mesh).with("x-echo", "told").unary("/weft.test.Talk/Say", "hello")).unwrap();
+    each(|pair| {
+        let answer = block_on(modern(pair).with("x-echo", "told").unary("/weft.test.Talk/Say", "hello")).unwrap();
         assert_eq!(answer.metadata().get("x-echo").unwrap(), "told");
         assert_eq!(answer.into_inner(), "hello");
     });
@@ -30,11 +30,11 @@ fn a_unary_call_passes_with_its_metadata() {
 
 #[test]
 fn the_callee_learns_who_calls_by_grpc() {
-    MESHES.each(|mesh| {
+    each(|pair| {
         let id = weft_tests::dapr::unique("grpc");
-        let forged = modern(mesh).with("dapr-caller-app-id", "boss").with("dapr-api-token", "secret").with("x-id", &id);
+        let forged = modern(pair).with("dapr-caller-app-id", "boss").with("dapr-api-token", "secret").with("x-id", &id);
         block_on(forged.unary("/weft.test.Talk/Say", "hello")).unwrap();
-        let all = mesh.app("modern").server.seen("/weft.test.Talk/Say");
+        let all = pair.server("modern").seen("/weft.test.Talk/Say");
         let seen = all.iter().find(|it| it.value("x-id").as_ref() == Some(&id)).unwrap();
         assert_eq!(seen.value("dapr-caller-app-id").as_deref(), Some("orders"));
         assert_eq!(seen.value("dapr-callee-app-id").as_deref(), Some("modern"));
@@ -42,15 +42,15 @@ fn the_callee_learns_who_calls_by_grpc() {
         for name in ["dapr-app-id", "dapr-api-token", "x-weft-cluster"] {
             assert_eq!(seen.value(name), None, "{name}");
         }
-        let answer = block_on(modern(mesh).unary("/weft.test.Talk/Say", "x")).unwrap();
+        let answer = block_on(modern(pair).unary("/weft.test.Talk/Say", "x")).unwrap();
         assert!(answer.metadata().contains_key("traceparent"), "{:?}", answer.metadata());
     });
 }
 
 #[test]
 fn the_callees_id_may_be_named_by_either_of_two_names() {
-    MESHES.each(|mesh| {
-        let talk = Talk::at(&mesh.app("orders").grpc()).with("dapr-app-id", "nobody");
+    each(|pair| {
+        let talk = Talk::at(&pair.grpc()).with("dapr-app-id", "nobody");
         let talk = talk.with("dapr-callee-app-id", "modern");
         assert_eq!(block_on(talk.unary("/weft.test.Talk/Say", "a")).unwrap().into_inner(), "a");
     });
@@ -58,25 +58,25 @@ fn the_callees_id_may_be_named_by_either_of_two_names() {
 
 #[test]
 fn a_stream_of_answers_passes() {
-    MESHES.each(|mesh| {
-        let texts = block_on(modern(mesh).count(1000)).unwrap();
+    each(|pair| {
+        let texts = block_on(modern(pair).count(1000)).unwrap();
         assert_eq!(texts, (0..1000).map(|it| it.to_string()).collect::<Vec<_>>());
     });
 }
 
 #[test]
 fn a_stream_of_requests_passes() {
-    MESHES.each(|mesh| {
-        assert_eq!(block_on(modern(mesh).join(&["a", "b", "c"])).unwrap(), "a,b,c");
+    each(|pair| {
+        assert_eq!(block_on(modern(pair).join(&["a", "b", "c"])).unwrap(), "a,b,c");
     });
 }
 
 #[test]
 fn ten_thousand_messages_pass_both_ways_each_answered_before_the_next() {
-    MESHES.each(|mesh| {
+    each(|pair| {
         block_on(async {
             let (send, texts) = tokio::sync::mpsc::channel(1);
-            let mut answers = modern(mesh).chat(ReceiverStream::new(texts)).await.unwrap();
+            let mut answers = modern(pair).chat(ReceiverStream::new(texts)).await.unwrap();
             for number in 0..10_000 {
                 send.send(number.to_string()).await.unwrap();
                 assert_eq!(answers.next().await.unwrap().unwrap(), number.to_string());
@@ -89,8 +89,8 @@ fn ten_thousand_messages_pass_both_ways_each_answered_before_the_next() {
 
 #[test]
 fn an_error_keeps_its_code_text_details_and_trailers() {
-    MESHES.each(|mesh| {
-        let status = block_on(modern(mesh).unary("/weft.test.Talk/Fail", "bolt")).unwrap_err();
+    each(|pair| {
+        let status = block_on(modern(pair).unary("/weft.test.Talk/Fail", "bolt")).unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, "none left: 0 % \u{e9}"));
         assert_eq!(status.metadata().get("x-trailer").unwrap(), "kept");
         let details = status.get_error_details();
@@ -103,11 +103,11 @@ fn an_error_keeps_its_code_text_details_and_trailers() {
 
 #[test]
 fn a_deadline_is_passed_on_and_ends_the_callees_work() {
-    MESHES.each(|mesh| {
-        let server = &mesh.app("modern").server;
+    each(|pair| {
+        let server = &pair.server("modern");
         let before = server.calls_left();
         let status =
-            block_on(modern(mesh).within(Duration::from_millis(200)).unary("/weft.test.Talk/Hang", "x")).unwrap_err();
+            block_on(modern(pair).within(Duration::from_millis(200)).unary("/weft.test.Talk/Hang", "x")).unwrap_err();
         assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
         let deadline = server.seen("/weft.test.Talk/Hang").iter().filter_map(|it| it.value("grpc-timeout")).count();
         assert!(deadline > 0);
@@ -117,10 +117,10 @@ fn a_deadline_is_passed_on_and_ends_the_callees_work() {
 
 #[test]
 fn a_call_that_is_cancelled_ends_the_callees_work() {
-    MESHES.each(|mesh| {
-        let server = &mesh.app("modern").server;
+    each(|pair| {
+        let server = &pair.server("modern");
         let (begun, left) = (server.seen("/weft.test.Talk/Hang").len(), server.calls_left());
-        let talk = modern(mesh);
+        let talk = modern(pair);
         let call = weft_tests::runtime::runtime().spawn(async move { talk.unary("/weft.test.Talk/Hang", "x").await });
         wait::until_true("the callee is called", || server.seen("/weft.test.Talk/Hang").len() > begun);
         call.abort();
@@ -130,8 +130,8 @@ fn a_call_that_is_cancelled_ends_the_callees_work() {
 
 #[test]
 fn reflection_of_the_callee_works() {
-    MESHES.each(|mesh| {
-        let talk = modern(mesh);
+    each(|pair| {
+        let talk = modern(pair);
         let question = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
         let asked = [
             question(MessageRequest::ListServices(String::new())),
@@ -154,8 +154,8 @@ fn reflection_of_the_callee_works() {
 
 #[test]
 fn a_call_without_an_id_gets_the_text_that_sdks_look_for() {
-    MESHES.each(|mesh| {
-        let talk = Talk::at(&mesh.app("orders").grpc());
+    each(|pair| {
+        let talk = Talk::at(&pair.grpc());
         let status = block_on(talk.unary("/weft.test.Talk/Say", "x")).unwrap_err();
         let wanted = "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found";
         assert_eq!((status.code(), status.message()), (Code::Unknown, wanted));
@@ -164,29 +164,29 @@ fn a_call_without_an_id_gets_the_text_that_sdks_look_for() {
 
 #[test]
 fn daprs_own_services_answer_unimplemented_whatever_the_metadata_says() {
-    MESHES.each(|mesh| {
+    each(|pair| {
         for path in ["/dapr.proto.runtime.v1.Dapr/GetState", "/TaskHubSidecarService/Hello"] {
-            let status = block_on(modern(mesh).unary(path, "")).unwrap_err();
+            let status = block_on(modern(pair).unary(path, "")).unwrap_err();
             assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
         }
         let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-        let status = block_on(Talk::at(&mesh.app("orders").grpc()).unary(reflection, "")).unwrap_err();
+        let status = block_on(Talk::at(&pair.grpc()).unary(reflection, "")).unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
     });
 }
 
 #[test]
 fn a_method_that_could_be_read_as_another_is_refused() {
-    MESHES.each(|mesh| {
+    each(|pair| {
         let mark = weft_tests::dapr::unique("opaque");
         for path in
             ["/weft.test.Talk/..%2FSay", "/weft.test.Talk/%53ay", "/weft.test.Talk//Say", "/weft.test.Talk/Say%00"]
         {
-            let status = block_on(modern(mesh).with("x-mark", &mark).unary(path, "x")).unwrap_err();
+            let status = block_on(modern(pair).with("x-mark", &mark).unary(path, "x")).unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{path}: {status:?}");
             assert!(status.message().starts_with("invalid method: "), "{status:?}");
         }
-        let seen = mesh.app("modern").server.all_seen();
+        let seen = pair.server("modern").all_seen();
         assert!(seen.iter().all(|it| it.value("x-mark").as_ref() != Some(&mark)), "nobody is reached");
     });
 }

@@ -20,7 +20,7 @@ pub(super) const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// A loopback address that may be called, where nobody listens.
 const SPARE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Another loopback address, which no configuration here lists.
-const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(super) const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 pub(super) fn outside(hosts: &[&str], addresses: &[&str]) -> Outside {
     let hosts = hosts.iter().map(|it| (*it).to_owned()).collect();

@@ -1,6 +1,6 @@
 //! Calls of hosts outside of the mesh by `https` URLs.
 
-use super::outside::{HERE, NAMES, ask_test_server, outside, says};
+use super::outside::{HERE, NAMES, THERE, ask_test_server, outside, says};
 use hyper::Version;
 use std::sync::LazyLock;
 use tempfile::TempDir;
@@ -91,6 +91,25 @@ fn a_host_whose_certificate_is_not_sound_gets_no_request() {
             }
             assert!(host.all_seen().is_empty(), "{what}");
         }
+    });
+}
+
+#[test]
+fn a_name_that_leads_inside_gets_no_connection() {
+    // A certificate for the name would be there.
+    let inside = std::net::TcpListener::bind((THERE, HOST.port())).expect("the port is free at the other address");
+    inside.set_nonblocking(true).expect("a bound socket");
+    MESHES.each(|mesh| {
+        let orders = mesh.app("orders");
+        let name = format!("{}.outside.test", unique("inside"));
+        NAMES.set(&name, &[THERE]);
+        let target = format!("/v1.0/invoke/https://{name}:{}/method/x", HOST.port());
+        for call in [orders.get(&target), orders.post(&target).body("secret"), orders.get(&target).http2()] {
+            let answer = call.send();
+            says(&answer, &format!("id: {name}:{}, err: ", HOST.port()));
+            says(&answer, "private, link-local or loopback");
+        }
+        assert!(inside.accept().is_err(), "nobody came to the address inside");
     });
 }
 

@@ -1,6 +1,7 @@
 //! Bodies of invocations: streamed, of any size, whole or broken.
 
 use super::MESHES;
+use super::pairs::{Pair, each, two};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,11 +13,10 @@ use weft_tests::process::peak_memory;
 
 #[test]
 fn both_bodies_are_streamed_while_neither_has_ended() {
-    MESHES.each(|mesh| {
-        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    each(|pair| {
         let path = format!("/{}", unique("stream"));
-        let streams = warehouse.server.on_stream(&path);
-        let mut client = orders.raw();
+        let streams = pair.warehouse().on_stream(&path);
+        let mut client = pair.raw();
         client.write(format!(
             "POST /v1.0/invoke/warehouse/method{path} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         ));
@@ -37,22 +37,20 @@ fn both_bodies_are_streamed_while_neither_has_ended() {
 #[test]
 fn bodies_far_above_the_limit_of_the_other_apis_pass_unchanged_both_ways() {
     let body: Vec<u8> = (0..12 * 1024 * 1024_u32).map(|at| at.to_le_bytes()[1]).collect();
-    MESHES.each(|mesh| {
-        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    each(|pair| {
         let path = format!("/{}", unique("large"));
-        warehouse.server.on_call(&path, |seen| Reply::bytes(200, seen.body.clone()));
-        let call = orders.post(&format!("/v1.0/invoke/warehouse/method{path}")).body(body.clone());
+        pair.warehouse().on_call(&path, |seen| Reply::bytes(200, seen.body.clone()));
+        let call = pair.post(&format!("/v1.0/invoke/warehouse/method{path}")).body(body.clone());
         assert!(call.send().expect(200).body == body, "the body came back changed");
     });
 }
 
 #[test]
 fn an_answer_that_breaks_off_is_not_passed_on_as_whole() {
-    MESHES.each(|mesh| {
-        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    each(|pair| {
         let path = format!("/{}", unique("broken"));
-        let streams = warehouse.server.on_stream(&path);
-        let mut client = orders.raw();
+        let streams = pair.warehouse().on_stream(&path);
+        let mut client = pair.raw();
         client.write(format!("GET /v1.0/invoke/warehouse/method{path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         let mut open = streams.next();
         open.send(b"half");
@@ -65,11 +63,10 @@ fn an_answer_that_breaks_off_is_not_passed_on_as_whole() {
 
 #[test]
 fn a_caller_that_goes_away_ends_the_callees_request() {
-    MESHES.each(|mesh| {
-        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    each(|pair| {
         let path = format!("/{}", unique("gone"));
-        let streams = warehouse.server.on_stream(&path);
-        let mut client = orders.raw();
+        let streams = pair.warehouse().on_stream(&path);
+        let mut client = pair.raw();
         client.write(format!(
             "POST /v1.0/invoke/warehouse/method{path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhello"
         ));
@@ -82,11 +79,10 @@ fn a_caller_that_goes_away_ends_the_callees_request() {
 
 #[test]
 fn event_streams_pass_event_by_event() {
-    MESHES.each(|mesh| {
-        let (orders, warehouse) = (mesh.app("orders"), mesh.app("warehouse"));
+    each(|pair| {
         let path = format!("/{}", unique("events"));
-        let streams = warehouse.server.on_stream(&path);
-        let mut client = orders.raw();
+        let streams = pair.warehouse().on_stream(&path);
+        let mut client = pair.raw();
         client.write(format!(
             "GET {path} HTTP/1.1\r\nhost: localhost\r\ndapr-app-id: warehouse\r\naccept: text/event-stream\r\n\r\n"
         ));
@@ -102,11 +98,10 @@ fn event_streams_pass_event_by_event() {
 
 #[test]
 fn trailers_pass_both_ways_over_http2() {
-    MESHES.each(|mesh| {
-        let (orders, modern) = (mesh.app("orders"), mesh.app("modern"));
+    each(|pair| {
         let path = format!("/{}", unique("trailers"));
-        modern.server.echoes(&path);
-        let call = orders.post(&format!("/v1.0/invoke/modern/method{path}")).body("hello").trailer("x-end", "of body");
+        pair.server("modern").echoes(&path);
+        let call = pair.post(&format!("/v1.0/invoke/modern/method{path}")).body("hello").trailer("x-end", "of body");
         let answer = call.http2().send().expect(200);
         assert_eq!((answer.text().as_str(), answer.trailers["x-end"].to_str().unwrap()), ("hello", "of body"));
     });
@@ -149,11 +144,15 @@ fn trailers_pass_both_ways_over_http1() {
 
 #[test]
 fn a_gibibyte_passes_both_ways_through_one_call_in_flat_memory() {
+    gibibyte(&Pair::One(&Mesh::builder().app("orders").app("warehouse").start()));
+    gibibyte(&Pair::Two(&two()));
+}
+
+fn gibibyte(pair: &Pair<'_>) {
     const WHOLE: usize = 1 << 30;
-    let mesh = Mesh::builder().app("orders").app("warehouse").start();
-    mesh.app("warehouse").server.echoes("/large");
-    let mut socket = TcpStream::connect(mesh.app("orders").http()).unwrap();
-    let before = peak_memory(mesh.envoy.pid());
+    pair.warehouse().echoes("/large");
+    let mut socket = TcpStream::connect(pair.http()).unwrap();
+    let before: Vec<_> = pair.envoys().into_iter().map(|pid| (pid, peak_memory(pid))).collect();
     let mut writer = socket.try_clone().unwrap();
     let upload = std::thread::spawn(move || {
         let chunk = vec![b'x'; 1 << 20];
@@ -168,8 +167,10 @@ fn a_gibibyte_passes_both_ways_through_one_call_in_flat_memory() {
     upload.join().unwrap();
     // The head, and in front of each chunk its size, come on top.
     assert!((WHOLE..WHOLE + WHOLE / 100).contains(&answer), "{answer}");
-    let grown = peak_memory(mesh.envoy.pid()) - before;
-    assert!(grown < 32 << 20, "{grown} bytes");
+    for (pid, before) in before {
+        let grown = peak_memory(pid) - before;
+        assert!(grown < 32 << 20, "{grown} bytes");
+    }
 }
 
 /// Lets requests stand still for a short time only, where they may not do so for ever.
