@@ -6,6 +6,8 @@ use weft::bootstrap::Protocol;
 use weft_tests::mesh::Mesh;
 use weft_tests::shared::Meshes;
 
+#[path = "invoke/breakers.rs"]
+mod breakers;
 #[path = "invoke/delegation.rs"]
 mod delegation;
 #[path = "invoke/errors.rs"]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 use weft_tests::app::{Reply, Secure, TestApp};
 use weft_tests::certificates::Authority;
@@ -12,7 +13,7 @@ use weft_tests::dapr;
 use weft_tests::envoy::EnvoyProcess;
 use weft_tests::istio::{Service, Sidecar};
 use weft_tests::redis::Redis;
-use weft_tests::{tls, wait, yaml};
+use weft_tests::{tls, wait, weft, yaml};
 
 /// Istio's default for sidecars.
 const WORKERS: u32 = 2;
@@ -239,6 +240,63 @@ fn a_caller_without_a_certificate_is_nobody_whatever_it_says() {
     call.header("dapr-caller-app-id", "boss").header("dapr-caller-namespace", "castle").send().expect(200);
     let seen = orders.wait_for("/open", 1).remove(0);
     assert_eq!((seen.value("dapr-caller-app-id"), seen.value("dapr-caller-namespace")), (None, None));
+    envoy.stop();
+}
+
+/// The EnvoyFilter of an application with a member more in the filter's configuration of its calls.
+fn configured(one_app: &Value, member: &str, value: &Value) -> Value {
+    let mut resource = one_app.clone();
+    let patches = resource["spec"]["configPatches"].as_array_mut().unwrap();
+    let filter = patches.iter_mut().find(|it| it["patch"]["value"]["name"] == "weft.api").expect("the filter");
+    let text = &mut filter["patch"]["value"]["typed_config"]["config"]["configuration"]["value"];
+    let mut plugin: Value = serde_json::from_str(text.as_str().expect("JSON as text")).unwrap();
+    plugin[member] = value.clone();
+    *text = json!(plugin.to_string());
+    resource
+}
+
+#[test]
+fn calls_by_istios_routes_are_tried_again_and_held_back_by_the_filters_policies() {
+    let [orders, warehouse, ledger] = std::array::from_fn(|_| TestApp::start());
+    let redis = Redis::start();
+    let [mesh, one_app] = envoy_filters();
+    let services = [
+        Service::new("warehouse", 8080, warehouse.port()),
+        Service::new("ledger", 80, ledger.port()),
+        Service::new("redis", 6379, redis.port()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let policies = "
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: calls}
+spec:
+  policies:
+    retries: {three: {duration: 10ms, maxRetries: 3}}
+    circuitBreakers: {two: {trip: consecutiveFailures >= 2, timeout: 60s}}
+  targets: {apps: {warehouse: {retry: three}, ledger: {circuitBreaker: two}}}
+";
+    std::fs::write(folder.path().join("calls.yaml"), policies).unwrap();
+    let out = folder.path().join("out");
+    let words = ["render", "--app-id", "orders", "--module-path", "/opt/weft.wasm", "--resources-path"];
+    let words = words.map(Path::new).into_iter().chain([folder.path(), Path::new("--out"), &out]);
+    assert_eq!(weft::run(words).status, 0);
+    let rendered = std::fs::read_to_string(out.join("plugin-orders.json")).unwrap();
+    let rendered: Value = serde_json::from_str(&rendered).unwrap();
+    let one_app = configured(&one_app, "resiliency", &rendered["resiliency"]);
+    let sidecar = Sidecar::new(orders.port(), &services).with(&mesh).with(&one_app);
+    let envoy = sidecar.start(WORKERS);
+    let get = |path: &str| client::get(&sidecar.http(), path).send();
+    warehouse.on_each("/x", vec![Reply::status(500), Reply::status(404), Reply::bytes(200, "there")]);
+    assert_eq!(get("/v1.0/invoke/warehouse/method/x").expect(200).text(), "there");
+    assert_eq!(warehouse.seen("/x").len(), 3);
+    ledger.on("/y", Reply::status(500));
+    for _ in 0..2 {
+        get("/v1.0/invoke/ledger/method/y").expect(500);
+    }
+    let held = dapr::error(&get("/v1.0/invoke/ledger/method/y"), 500, "ERR_DIRECT_INVOKE");
+    assert!(held["message"].as_str().unwrap().contains("circuit breaker is open"), "{held}");
+    assert_eq!(ledger.seen("/y").len(), 2);
     envoy.stop();
 }
 

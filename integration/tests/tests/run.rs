@@ -22,6 +22,8 @@ mod postgres;
 mod protocols;
 #[path = "run/render.rs"]
 mod render;
+#[path = "run/resiliency.rs"]
+mod resiliency;
 #[path = "run/resources.rs"]
 mod resources;
 

@@ -7,6 +7,7 @@ use tonic::Code;
 use weft::bootstrap::{Outside, Protocol};
 use weft_tests::app::Reply;
 use weft_tests::dapr::{self, unique};
+use weft_tests::env;
 use weft_tests::grpc::Talk;
 use weft_tests::mesh::{Mesh, MeshApp};
 use weft_tests::runtime::block_on;
@@ -27,6 +28,7 @@ spec:
       once: {duration: 10ms, maxRetries: 1}
       ten: {duration: 1ms, maxRetries: 10}
       none: {maxRetries: 0}
+      ever: {duration: 1ms}
       paused: {duration: 600ms, maxRetries: 3}
       listed: {duration: 10ms, maxRetries: 2, matching: {httpStatusCodes: '200,304,429,500-502', gRPCStatusCodes: '3,14'}}
       growing: {policy: exponential, maxInterval: 20ms, maxRetries: 2}
@@ -34,6 +36,8 @@ spec:
     circuitBreakers:
       two: {trip: consecutiveFailures >= 2, timeout: 1s}
       three: {trip: totalFailures > 2 && requests > 2, timeout: 60s}
+      interval: {trip: totalFailures > 2, interval: 3s, timeout: 60s}
+      wide: {trip: consecutiveFailures >= 2, maxRequests: 2, timeout: 3s}
   targets:
     apps:
       warehouse: {retry: three}
@@ -46,6 +50,9 @@ spec:
       tried: {retry: ten, circuitBreaker: three}
       modern: {retry: listed}
       left: {circuitBreaker: two}
+      forgetful: {circuitBreaker: interval}
+      wide: {circuitBreaker: wide}
+      patient: {retry: ever}
       orders: {retry: paused}
       'http://127.0.0.1:FLAKY/base': {retry: three}
       guarded: {retry: none, circuitBreaker: two}
@@ -75,9 +82,26 @@ static FLAKY: LazyLock<Stub> = LazyLock::new(|| {
     })
 });
 
-static MESHES: Meshes = Meshes::new(|workers| {
+/// On one worker with the module for routing alone, on four with the whole one.
+pub(super) static MESHES: Meshes = Meshes::new(|workers| {
     let mut builder = Mesh::builder().workers(workers);
-    for id in ["warehouse", "picky", "slow", "growing", "broken", "probed", "left", "tried", "other"] {
+    if workers == 1 {
+        builder = builder.module(env::route_module());
+    }
+    for id in [
+        "warehouse",
+        "picky",
+        "slow",
+        "growing",
+        "broken",
+        "probed",
+        "left",
+        "tried",
+        "other",
+        "forgetful",
+        "wide",
+        "patient",
+    ] {
         builder = builder.app(id);
     }
     let flaky = json!({
@@ -104,12 +128,12 @@ static MESHES: Meshes = Meshes::new(|workers| {
 });
 
 /// The path of a method of an application, and how the caller names it.
-fn method(app: &str) -> (String, String) {
+pub(super) fn method(app: &str) -> (String, String) {
     let name = unique("call");
     (format!("/{name}"), format!("/v1.0/invoke/{app}/method/{name}"))
 }
 
-fn calls(app: &MeshApp, path: &str) -> usize {
+pub(super) fn calls(app: &MeshApp, path: &str) -> usize {
     app.server.seen(path).len()
 }
 
@@ -127,6 +151,18 @@ fn an_error_is_tried_again_as_often_as_the_policy_says_and_the_last_answer_is_pa
         // What another application's policies say is not for this one.
         let other = mesh.app("other").get(&call).send().expect(500);
         assert_eq!((other.text().as_str(), calls(warehouse, &path)), ("try 5", 5));
+    });
+}
+
+#[test]
+fn a_policy_without_a_number_of_retries_ends_when_a_try_succeeds() {
+    MESHES.each(|mesh| {
+        let (orders, patient) = (mesh.app("orders"), mesh.app("patient"));
+        let (path, call) = method("patient");
+        let failures = (0..20).map(|_| Reply::status(503));
+        patient.server.on_each(&path, failures.chain([Reply::bytes(200, "at last")]).collect());
+        assert_eq!(orders.get(&call).send().expect(200).text(), "at last");
+        assert_eq!(calls(patient, &path), 21);
     });
 }
 
@@ -255,81 +291,6 @@ fn applications_do_not_see_what_the_router_is_asked() {
     });
 }
 
-/// Whether a call was held back by a circuit breaker.
-fn held_back(orders: &MeshApp, call: &str) -> bool {
-    let answer = orders.get(call).send();
-    let is_held = answer.status == 500 && answer.text().contains("circuit breaker is open");
-    if is_held {
-        dapr::error(&answer, 500, "ERR_DIRECT_INVOKE");
-    }
-    is_held
-}
-
-#[test]
-fn a_breaker_opens_after_its_failures_counted_over_all_workers_and_closes_when_a_call_succeeds() {
-    MESHES.each(|mesh| {
-        let (orders, broken) = (mesh.app("orders"), mesh.app("broken"));
-        let (path, call) = method("broken");
-        broken.server.on_each(&path, vec![Reply::status(404), Reply::status(500), Reply::bytes(200, "well")]);
-        // Every call has a connection of its own, so several workers serve them.
-        orders.get(&call).send().expect(404);
-        orders.get(&call).send().expect(500);
-        for _ in 0..20 {
-            assert!(held_back(orders, &call));
-        }
-        assert_eq!(calls(broken, &path), 2);
-        // Others are not held back with it.
-        let (other, other_call) = method("other");
-        mesh.app("other").server.on(&other, Reply::status(200));
-        orders.get(&other_call).send().expect(200);
-        std::thread::sleep(Duration::from_millis(1100));
-        assert_eq!(orders.get(&call).send().expect(200).text(), "well");
-        assert!(!held_back(orders, &call));
-    });
-}
-
-#[test]
-fn a_half_open_breaker_lets_one_call_through_and_opens_again_when_it_fails() {
-    MESHES.each(|mesh| {
-        let (orders, probed) = (mesh.app("orders"), mesh.app("probed"));
-        let (path, call) = method("probed");
-        let slow = Reply::status(500).after(Duration::from_millis(400));
-        probed.server.on_each(&path, vec![Reply::status(500), Reply::status(500), slow, Reply::status(200)]);
-        orders.get(&call).send().expect(500);
-        orders.get(&call).send().expect(500);
-        assert!(held_back(orders, &call));
-        std::thread::sleep(Duration::from_millis(1100));
-        std::thread::scope(|scope| {
-            let probe = scope.spawn(|| orders.get(&call).send());
-            let _ = probed.server.wait_for(&path, 3);
-            let answer = orders.get(&call).send();
-            let text = dapr::error(&answer, 500, "ERR_DIRECT_INVOKE")["message"].to_string();
-            assert!(text.contains("half open"), "{text}");
-            assert_eq!(probe.join().unwrap().status, 500);
-        });
-        assert!(held_back(orders, &call));
-        assert_eq!(calls(probed, &path), 3);
-        std::thread::sleep(Duration::from_millis(1100));
-        orders.get(&call).send().expect(200);
-    });
-}
-
-#[test]
-fn a_call_that_its_caller_gives_up_has_failed() {
-    MESHES.each(|mesh| {
-        let (path, call) = method("left");
-        mesh.app("left").server.on(&path, Reply::status(200).after(Duration::from_secs(5)));
-        for count in 1..=2 {
-            let mut raw = mesh.app("orders").raw();
-            raw.write(format!("GET {call} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
-            let _ = mesh.app("left").server.wait_for(&path, count);
-        }
-        // The proxy sees the closed connections at once.
-        std::thread::sleep(Duration::from_millis(500));
-        assert!(held_back(mesh.app("orders"), &call));
-    });
-}
-
 #[test]
 fn pauses_of_calls_of_itself_are_the_policys() {
     MESHES.each(|mesh| {
@@ -385,19 +346,8 @@ spec:
     mesh.envoy.check_log();
 }
 
-#[test]
-fn tries_count_for_the_breaker_and_end_when_it_opens() {
-    MESHES.each(|mesh| {
-        let (path, call) = method("tried");
-        mesh.app("tried").server.on(&path, Reply::bytes(500, "no"));
-        assert_eq!(mesh.app("orders").get(&call).send().expect(500).text(), "no");
-        assert_eq!(calls(mesh.app("tried"), &path), 3);
-        assert!(held_back(mesh.app("orders"), &call));
-    });
-}
-
 /// A client of an application, whose calls carry a mark by which they are counted.
-fn talk(mesh: &Mesh, app: &str, mark: &str) -> Talk {
+pub(super) fn talk(mesh: &Mesh, app: &str, mark: &str) -> Talk {
     Talk::at(&mesh.app("orders").grpc()).with("dapr-app-id", app).with("x-mark", mark)
 }
 
@@ -419,32 +369,5 @@ fn grpc_calls_are_tried_again_by_their_status() {
             assert_eq!(block_on(talk(mesh, "modern", &mark).broken_off(status)).code(), status);
             assert_eq!(marked(mesh, "modern", "/weft.test.Talk/Break", &mark), 1, "{status}");
         }
-    });
-}
-
-#[test]
-fn grpc_calls_count_for_the_breaker_by_their_status_wherever_it_stands() {
-    MESHES.each(|mesh| {
-        let say = || block_on(talk(mesh, "guarded", "x").unary("/weft.test.Talk/Say", "x"));
-        let held = |what: &str| {
-            let held = say().unwrap_err();
-            let text = "failed to invoke, id: guarded, err: circuit breaker is open";
-            assert_eq!((held.code(), held.message()), (Code::Unavailable, text), "{what}");
-        };
-        let give = || block_on(talk(mesh, "guarded", "x").unary("/weft.test.Talk/Give", "5")).unwrap_err();
-        for _ in 0..3 {
-            assert_eq!(give().code(), Code::NotFound);
-            // Its success comes with the trailers, and keeps the breaker closed.
-            assert_eq!(say().unwrap().into_inner(), "x");
-        }
-        give();
-        give();
-        held("statuses in the head");
-        std::thread::sleep(Duration::from_millis(1100));
-        assert_eq!(say().unwrap().into_inner(), "x");
-        for _ in 0..2 {
-            assert_eq!(block_on(talk(mesh, "guarded", "x").broken_off(Code::NotFound)).code(), Code::NotFound);
-        }
-        held("statuses in the trailers");
     });
 }
