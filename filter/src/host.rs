@@ -273,8 +273,12 @@ pub fn reply(stream: StreamId, reply: &Reply) {
     });
 }
 
-/// Answers a gRPC request with a status other than OK.
+/// Clients bound the size of header fields, and a message may hold what the request said.
+const LONGEST_GRPC_MESSAGE: usize = 1024;
+
+/// Answers a gRPC request with a status other than OK. Of a message no more than a KiB is sent.
 pub fn reply_grpc(status: GrpcStatusCode, message: &str) {
+    let message = message.get(..message.floor_char_boundary(LONGEST_GRPC_MESSAGE)).unwrap_or_default();
     let _ = hostcalls::send_grpc_response(status, Some(message), Vec::new());
 }
 

@@ -207,6 +207,16 @@ fn a_callee_that_cannot_be_reached_is_a_grpc_error() {
 }
 
 #[test]
+fn an_id_that_is_far_too_long_is_not_told_whole() {
+    MESHES.each(|mesh| {
+        let talk = Talk::at(&mesh.app("orders").grpc()).with("dapr-app-id", &"x".repeat(30_000));
+        let status = block_on(talk.unary("/weft.test.Talk/Say", "x")).unwrap_err();
+        assert_eq!((status.code(), status.message().len()), (Code::Unknown, 1024));
+        assert!(status.message().starts_with("failed to invoke, id: xxx"), "{status:?}");
+    });
+}
+
+#[test]
 fn an_application_can_call_itself_by_grpc_and_either_port_takes_calls() {
     MESHES.each(|mesh| {
         let app = mesh.app("modern");
