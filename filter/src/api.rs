@@ -6,7 +6,6 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 use std::rc::Rc;
 use weft_core::app::App;
 use weft_core::exchange::{Exchange, ResponseStep, Step};
-use weft_core::host::CallId;
 use weft_core::runtime::{Scope, StreamId};
 
 /// One request.
@@ -57,10 +56,10 @@ impl Api {
 }
 
 impl Context for Api {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, trailers: usize) {
         host::enter(self.id);
         if let Some(flows) = self.app.flows() {
-            flows.on_call_answer(CallId(token), host::call_outcome(headers, body_size));
+            host::hand_over(flows, token, headers, body_size, trailers);
         }
         self.run();
     }

@@ -12,13 +12,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use weft_core::blocks::Blocks;
 use weft_core::exchange::AnswerHead;
 use weft_core::grpc::{GrpcStatus, Refusal};
+#[cfg(feature = "etcd")]
+use weft_core::host::GrpcOutcome;
 use weft_core::host::{
     CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
 };
 use weft_core::http::{self, Headers, Reply};
 use weft_core::invoke::Edits;
 use weft_core::log_line::Line;
-use weft_core::runtime::StreamId;
+use weft_core::runtime::{Runtime, StreamId};
 
 thread_local! {
     /// The context whose callback runs now; what `set_effective_context` must be set back to.
@@ -225,15 +227,46 @@ pub fn read_body(buffer: BufferType, size: usize) -> Vec<u8> {
     hostcalls::get_buffer(buffer, 0, size).ok().flatten().unwrap_or_default()
 }
 
+/// Gives the answer to a call to the flow that waits for it. The numbers are what the callback was given: of headers,
+/// of bytes, of trailers.
+pub fn hand_over(flows: &Runtime, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+    let id = CallId(token);
+    #[cfg(feature = "etcd")]
+    if flows.awaits_grpc(id) {
+        return flows.on_grpc_answer(id, grpc_outcome(headers, body_size, _trailers));
+    }
+    flows.on_call_answer(id, call_outcome(headers, body_size));
+}
+
+/// As [`call_outcome`]. A map that is not there must not be asked for: that stops the VM.
+#[cfg(feature = "etcd")]
+#[inline(never)]
+fn grpc_outcome(headers: usize, body_size: usize, trailers: usize) -> GrpcOutcome {
+    let field = |name| {
+        let maps = [(trailers, MapType::HttpCallResponseTrailers), (headers, MapType::HttpCallResponseHeaders)];
+        let mut there = maps.into_iter().filter(|(count, _)| *count > 0);
+        there.find_map(|(_, map)| hostcalls::get_map_value_bytes(map, name).ok().flatten())
+    };
+    let status = field("grpc-status").and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+    GrpcOutcome {
+        by_backend: field(FROM_HOST).is_some(),
+        status,
+        message: field("grpc-message").unwrap_or_default(),
+        body: if body_size == 0 { Vec::new() } else { read_body(BufferType::HttpCallResponseBody, body_size) },
+    }
+}
+
+/// The router adds this to every answer that came from a host; what Envoy makes up lacks it.
+const FROM_HOST: &str = "x-envoy-upstream-service-time";
+
 /// Reads the answer to an HTTP call while its buffers are there.
-pub fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
+fn call_outcome(headers: usize, body_size: usize) -> CallOutcome {
     if headers == 0 {
         return CallOutcome::Failed { status: 0 };
     }
     let field = |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
     let status = field(":status").as_deref().and_then(http::status).unwrap_or(0);
-    // The router adds this to every answer that came from a host; what Envoy makes up lacks it.
-    if field("x-envoy-upstream-service-time").is_none() {
+    if field(FROM_HOST).is_none() {
         return CallOutcome::Failed { status };
     }
     let body = if body_size == 0 { Vec::new() } else { read_body(BufferType::HttpCallResponseBody, body_size) };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use weft_core::app::{App, refusals};
 use weft_core::blocks::Blocks;
 use weft_core::config::{LogLevel, Problem};
-use weft_core::host::{CallId, TcpId};
+use weft_core::host::TcpId;
 use weft_core::inbound::Callee;
 use weft_core::runtime::{Runtime, Scope};
 use weft_core::worker::Vm;
@@ -97,10 +97,10 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, trailers: usize) {
         host::enter(self.id);
         if let Some(flows) = self.flows() {
-            flows.on_call_answer(CallId(token), host::call_outcome(headers, body_size));
+            host::hand_over(flows, token, headers, body_size, trailers);
         }
         self.run();
     }

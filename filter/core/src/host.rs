@@ -55,6 +55,20 @@ impl CallOutcome {
     }
 }
 
+/// What came back for a gRPC call of one message.
+#[cfg(feature = "etcd")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrpcOutcome {
+    /// Whether the backend itself answered; else the status is what the proxy made up.
+    pub by_backend: bool,
+    /// `grpc-status`; absent if the answer had none, or ended before it.
+    pub status: Option<u32>,
+    /// `grpc-message`, percent-encoded as it was sent.
+    pub message: Vec<u8>,
+    /// The message of the answer, with its five bytes before it.
+    pub body: Vec<u8>,
+}
+
 /// Where a TCP connection goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpTarget {

@@ -32,6 +32,8 @@ pub mod link_frames;
 pub mod log_line;
 mod placeholder;
 #[cfg(feature = "blocks")]
+mod protobuf;
+#[cfg(feature = "blocks")]
 pub mod pubsub;
 pub mod resiliency;
 pub mod runtime;

@@ -15,12 +15,16 @@ mod tasks;
 mod timers;
 
 pub use calls::Call;
+#[cfg(feature = "etcd")]
+pub use calls::GrpcCall;
 pub use channels::Channels;
 pub use join::join_some;
 pub use oneshot::{Receiver, Sender, channel};
 pub use signal::Signal;
 pub use timers::Sleep;
 
+#[cfg(feature = "etcd")]
+use crate::host::GrpcOutcome;
 use crate::host::{CallId, CallOutcome, Host, HostError, HttpCall, LogLevel, TcpId, TcpTarget, Time};
 use crate::http::Reply;
 use crate::log_line::Line;
@@ -70,7 +74,9 @@ struct Inner {
     log_level: LogLevel,
     tasks: RefCell<Tasks>,
     ready: Arc<ReadyQueue>,
-    calls: RefCell<Calls>,
+    calls: RefCell<Calls<CallOutcome>>,
+    #[cfg(feature = "etcd")]
+    grpc_calls: RefCell<Calls<GrpcOutcome>>,
     timers: RefCell<Timers>,
     tcp: RefCell<Vec<(TcpId, Weak<dyn TcpEvents>)>>,
     channels: Channels,
@@ -102,6 +108,8 @@ impl Runtime {
             tasks: RefCell::default(),
             ready: Arc::default(),
             calls: RefCell::default(),
+            #[cfg(feature = "etcd")]
+            grpc_calls: RefCell::default(),
             timers: RefCell::default(),
             tcp: RefCell::default(),
             channels,
@@ -236,6 +244,16 @@ impl Runtime {
         Ok(Call::new(self.0.calls.borrow_mut().wait(id)))
     }
 
+    /// Begins a gRPC call of one message; the future gives its outcome.
+    ///
+    /// # Errors
+    /// The proxy refused to begin; nothing was sent.
+    #[cfg(feature = "etcd")]
+    pub fn grpc_call(&self, call: HttpCall<'_>) -> Result<GrpcCall, HostError> {
+        let id = self.0.host.http_call(call)?;
+        Ok(GrpcCall::new(self.0.grpc_calls.borrow_mut().wait(id)))
+    }
+
     /// A future that ends after that time. Deadlines are exact to a few milliseconds.
     pub fn sleep(&self, time: Duration) -> Sleep {
         Sleep::new(self.clone(), self.now() + time)
@@ -273,6 +291,21 @@ impl Runtime {
     /// The proxy says: an HTTP call has ended.
     pub fn on_call_answer(&self, id: CallId, outcome: CallOutcome) {
         let slot = self.0.calls.borrow_mut().take(id);
+        if let Some(slot) = slot {
+            slot.send(outcome);
+        }
+    }
+
+    /// Whether a call was begun by [`Runtime::grpc_call`], so that its trailers have to be read.
+    #[cfg(feature = "etcd")]
+    pub fn awaits_grpc(&self, id: CallId) -> bool {
+        self.0.grpc_calls.borrow().has(id)
+    }
+
+    /// The proxy says: a gRPC call has ended.
+    #[cfg(feature = "etcd")]
+    pub fn on_grpc_answer(&self, id: CallId, outcome: GrpcOutcome) {
+        let slot = self.0.grpc_calls.borrow_mut().take(id);
         if let Some(slot) = slot {
             slot.send(outcome);
         }

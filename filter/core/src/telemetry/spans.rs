@@ -3,7 +3,6 @@
 //! A span is written as soon as it has ended; what is written goes out together. No request waits for a collector: while
 //! one does not take them spans are dropped, and counted.
 
-mod protobuf;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +10,8 @@ use super::Trace;
 use crate::config::{LogLevel, Otlp, Transport};
 use crate::host::{CallOutcome, HttpCall, Metric, Time};
 use crate::log_line::Line;
+use crate::protobuf::Message;
 use crate::runtime::{Runtime, Signal};
-use protobuf::Message;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
