@@ -9,6 +9,8 @@ use crate::runtime::Runtime;
 use crate::state::StateStore;
 use std::rc::Rc;
 
+#[cfg(feature = "etcd")]
+pub mod etcd;
 #[cfg(feature = "memory")]
 pub mod memory;
 #[cfg(feature = "postgres")]
@@ -48,6 +50,8 @@ pub fn build_store(component: &Component, site: &Site) -> Result<Rc<dyn StateSto
         "state.redis" => redis::state::build(component, site),
         #[cfg(feature = "postgres")]
         "state.postgresql" | "state.postgres" => postgres::state::build(component, site),
+        #[cfg(feature = "etcd")]
+        "state.etcd" => etcd::state::build(component, site),
         other => Err(vec![unsupported(other)]),
     }
 }
@@ -88,10 +92,12 @@ pub const SUPPORTED: &[&str] = &[
     "state.postgresql",
     #[cfg(feature = "postgres")]
     "state.postgres",
+    #[cfg(feature = "etcd")]
+    "state.etcd",
 ];
 
 /// The component types that are in no smaller module than `weft-full.wasm`.
-pub const ONLY_IN_FULL: &[&str] = &["state.postgresql", "state.postgres"];
+pub const ONLY_IN_FULL: &[&str] = &["state.postgresql", "state.postgres", "state.etcd"];
 
 #[cfg(test)]
 mod tests;

@@ -156,7 +156,7 @@ mod tests {
     fn what_components_refuse_is_told_with_what_is_wrong_elsewhere_each_with_its_path() {
         let text = br#"{"version":1,"appId":"a","color":1,"components":[
             {"name":"one","type":"state.redis","cluster":"redis","metadata":{"redisDB":"s3cret","RedisHost":"h:1"}},
-            {"name":"two","type":"state.etcd"},
+            {"name":"two","type":"state.oracle"},
             {"name":"three","type":"pubsub.redis","version":"v2"},
             {"name":"four","type":"state.in-memory","metadata":{"keyPrefix":"a||b","x y":"1"}}]}"#;
         let problems = App::read(text, FakeHost::new(), Vm::default()).err().unwrap();
