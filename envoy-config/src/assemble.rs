@@ -8,7 +8,7 @@ pub use judge::{Places, judge};
 use crate::bootstrap::{App, Authorities, Backend, Collector, Endpoint, EndpointTls, Tls, backend_cluster};
 use crate::problem::Problems;
 use crate::resources::{Component, Configuration, HttpEndpoint, Item, Otel, Resources, Scheme};
-use crate::{postgres, redis};
+use crate::{etcd, postgres, redis};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use weft_core::components::SUPPORTED;
@@ -111,10 +111,11 @@ fn convert(
         return None;
     }
     let authorities = backends.authorities.as_deref();
-    let split = if redis::is_redis(&kind.value) {
-        Some(redis::split(component, authorities, problems))
-    } else {
-        postgres::is_postgres(&kind.value).then(|| postgres::split(component, authorities, problems))
+    let split = match kind.value.as_str() {
+        kind if redis::is_redis(kind) => Some(redis::split(component, authorities, problems)),
+        kind if postgres::is_postgres(kind) => Some(postgres::split(component, authorities, problems)),
+        etcd::KIND => Some(etcd::split(component, authorities, problems)),
+        _ => None,
     };
     let (cluster, metadata) = match split {
         Some(split) => (Some(backends.add(&component.name, split.backend?)), split.rest),
@@ -136,7 +137,7 @@ fn convert(
 fn convert_collector(otel: &Otel, backends: &Backends, problems: &Problems) -> Option<Collector> {
     let tls = match (otel.is_secure, backends.authorities.clone()) {
         (false, _) => None,
-        (true, Some(file)) => Some(Tls { authorities: Some(file), ..Tls::default() }),
+        (true, Some(file)) => Some(Tls { authorities: Some(Authorities::File(file)), ..Tls::default() }),
         (true, None) => {
             let why = "needs certificate authorities; set SSL_CERT_FILE, or isSecure to false";
             problems.add(&otel.place, format!("spec.tracing.otel.endpointAddress {why}"));

@@ -149,6 +149,10 @@ pub struct Backend {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Servers that have the same data, each by host and port.
+    pub others: Vec<(String, u16)>,
+    /// Whether it is spoken to by calls of HTTP/2, such as gRPC's; else by bytes.
+    pub http2: bool,
     /// How the connection is secured; absent for not at all.
     pub tls: Option<Tls>,
     /// How long a connection may take.
@@ -158,9 +162,8 @@ pub struct Backend {
 /// TLS to a [`Backend`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// The file of the authorities one of which has to have signed the server's certificate; without it, any certificate
-    /// will do.
-    pub authorities: Option<PathBuf>,
+    /// The authorities one of which has to have signed the server's certificate; without them, any certificate will do.
+    pub authorities: Option<Authorities>,
     /// Our own certificate and its key, both PEM.
     pub identity: Option<(String, String)>,
     /// Whether the server's certificate may name another host, as long as an authority has signed it.

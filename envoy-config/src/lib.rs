@@ -4,6 +4,7 @@
 
 pub mod assemble;
 pub mod bootstrap;
+pub mod etcd;
 pub mod modules;
 mod pem;
 pub mod postgres;

@@ -156,6 +156,7 @@ mod tests {
             ("pubsub.redis", Variant::Whole),
             ("state.postgresql", Variant::Full),
             ("state.redis", Variant::Full),
+            ("state.etcd", Variant::Full),
         ] {
             app.components.push(Component {
                 name: "s".to_owned(),

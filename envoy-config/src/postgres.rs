@@ -5,7 +5,7 @@ mod connection;
 #[cfg(test)]
 mod tests;
 
-use crate::bootstrap::{Backend, Tls};
+use crate::bootstrap::{Authorities, Backend, Tls};
 use crate::problem::Problems;
 use crate::redis::Split;
 use crate::resources::{Component, Item, is_one_of};
@@ -124,6 +124,8 @@ impl<'a> Reader<'a> {
             cluster: String::new(),
             host: host.to_owned(),
             port,
+            others: Vec::new(),
+            http2: false,
             tls: self.tls(connection),
             connect_timeout,
         })
@@ -178,6 +180,7 @@ impl<'a> Reader<'a> {
             let why = "cannot go with host and sslmode=verify-full: the certificate has to name what is connected to";
             self.refuse("hostaddr", why);
         }
+        let authorities = authorities.map(Authorities::File);
         Some(Tls { authorities, identity: None, any_name, alpn: Some("postgresql") })
     }
 

@@ -1,9 +1,9 @@
 //! Redis components: the settings that say how the server is reached become an Envoy cluster; the others stay with the
 //! component.
 
-mod address;
+pub(crate) mod address;
 
-use crate::bootstrap::{Backend, Tls};
+use crate::bootstrap::{Authorities, Backend, Tls};
 use crate::pem;
 use crate::problem::Problems;
 use crate::resources::{Component, Item, is_one_of};
@@ -127,7 +127,15 @@ impl<'a> Reader<'a> {
             self.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
         }
         let port = of_host.or(port).unwrap_or(DEFAULT_PORT);
-        Some(Backend { cluster: String::new(), host: host.to_owned(), port, tls, connect_timeout: timeout })
+        Some(Backend {
+            cluster: String::new(),
+            host: host.to_owned(),
+            port,
+            others: Vec::new(),
+            http2: false,
+            tls,
+            connect_timeout: timeout,
+        })
     }
 
     fn host(&self, item: &'a Item) -> Option<(&'a str, Option<u16>)> {
@@ -167,7 +175,7 @@ impl<'a> Reader<'a> {
         if !enabled {
             return None;
         }
-        let authorities = if skip_verify { None } else { self.authorities() };
+        let authorities = if skip_verify { None } else { self.authorities().map(Authorities::File) };
         Some(Tls { authorities, identity, ..Tls::default() })
     }
 

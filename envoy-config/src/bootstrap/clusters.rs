@@ -106,35 +106,65 @@ fn itself(proxy: &Proxy, app: &App) -> Value {
 
 /// The cluster of a backend.
 pub(super) fn backend(backend: &Backend) -> Value {
-    let kind = if backend.host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" };
-    let address = socket(&backend.host, backend.port);
+    let own = (backend.host.clone(), backend.port);
+    let hosts: Vec<_> = std::iter::once(&own).chain(&backend.others).collect();
+    let are_addresses = hosts.iter().all(|(host, _)| host.parse::<IpAddr>().is_ok());
+    let kind = if are_addresses { "STATIC" } else { "STRICT_DNS" };
+    let endpoint = |(host, port): &&(String, u16)| json!({"endpoint": {"address": socket(host, *port)}});
+    let endpoints = json!([{"lb_endpoints": hosts.iter().map(endpoint).collect::<Vec<_>>()}]);
     let mut cluster = json!({
         "name": backend.cluster,
         "type": kind,
         "connect_timeout": format!("{}s", backend.connect_timeout.as_secs_f64()),
-        "load_assignment": endpoint(&backend.cluster, &address),
+        "load_assignment": {"cluster_name": backend.cluster, "endpoints": endpoints},
     });
     if let Some(members) = cluster.as_object_mut() {
+        if backend.http2 {
+            members.insert("typed_extension_protocol_options".to_owned(), protocol::http2());
+        }
+        if hosts.len() > 1 {
+            members.insert("outlier_detection".to_owned(), unreachable_hosts());
+        }
         if kind == "STRICT_DNS" {
             // `localhost` has both, and servers on a developer's machine often listen on the first only.
             members.insert("dns_lookup_family".to_owned(), json!("V4_PREFERRED"));
         }
         if let Some(tls) = &backend.tls {
-            members.insert("transport_socket".to_owned(), transport(tls, &backend.host));
+            members.insert("transport_socket".to_owned(), transport(tls, &hosts));
         }
     }
     cluster
 }
 
-fn transport(tls: &Tls, host: &str) -> Value {
-    let is_address = host.parse::<IpAddr>().is_ok();
+/// Leaves out a host for a while once no connection to it could be made twice in a row; what it answers does not count.
+fn unreachable_hosts() -> Value {
+    json!({
+        "split_external_local_origin_errors": true,
+        "consecutive_local_origin_failure": 2,
+        "enforcing_local_origin_success_rate": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "interval": "1s",
+        "base_ejection_time": "5s",
+        "max_ejection_time": "5s",
+        "max_ejection_percent": 99,
+    })
+}
+
+/// The certificate of each host may name any of them; the first one is named in the handshake.
+fn transport(tls: &Tls, hosts: &[&(String, u16)]) -> Value {
+    let is_address = |host: &str| host.parse::<IpAddr>().is_ok();
     let mut common = serde_json::Map::new();
     if let Some(authorities) = &tls.authorities {
-        let kind = if is_address { "IP_ADDRESS" } else { "DNS" };
-        let names = json!([{"san_type": kind, "matcher": {"exact": host}}]);
-        let mut validation = json!({"trusted_ca": {"filename": authorities}});
+        let name = |(host, _): &&(String, u16)| {
+            let kind = if is_address(host) { "IP_ADDRESS" } else { "DNS" };
+            json!({"san_type": kind, "matcher": {"exact": host}})
+        };
+        let names: Vec<_> = hosts.iter().map(name).collect();
+        let mut validation = json!({"trusted_ca": authorities.source()});
         if let (false, Some(members)) = (tls.any_name, validation.as_object_mut()) {
-            members.insert("match_typed_subject_alt_names".to_owned(), names);
+            members.insert("match_typed_subject_alt_names".to_owned(), json!(names));
         }
         common.insert("validation_context".to_owned(), validation);
     }
@@ -143,7 +173,7 @@ fn transport(tls: &Tls, host: &str) -> Value {
         common.insert("tls_certificates".to_owned(), json!([pair]));
     }
     // A server's name in the handshake is never an address (RFC 6066, 3), and servers may refuse one.
-    let sni = if is_address { "" } else { host };
+    let sni = hosts.first().map(|(host, _)| host.as_str()).filter(|host| !is_address(host)).unwrap_or_default();
     if let Some(protocol) = tls.alpn {
         common.insert("alpn_protocols".to_owned(), json!([protocol]));
     }

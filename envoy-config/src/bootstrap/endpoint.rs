@@ -56,6 +56,16 @@ pub enum Authorities {
     Text(String),
 }
 
+impl Authorities {
+    /// As Envoy's `DataSource`.
+    pub(super) fn source(&self) -> Value {
+        match self {
+            Self::File(file) => json!({"filename": file}),
+            Self::Text(text) => json!({"inline_string": text}),
+        }
+    }
+}
+
 impl Endpoint {
     /// Name of the cluster for an application.
     fn cluster_name(&self, app: &str) -> String {
@@ -76,6 +86,8 @@ impl Endpoint {
             cluster: self.cluster_name(app),
             host: self.host.clone(),
             port: self.port,
+            others: Vec::new(),
+            http2: false,
             tls: self.tls.as_ref().map(EndpointTls::plain),
             connect_timeout: Duration::from_secs(5),
         });
@@ -114,18 +126,10 @@ pub(super) fn options(explicit: &Value, headers: &[(String, String)]) -> Value {
 
 impl EndpointTls {
     fn plain(&self) -> Tls {
-        let file = match &self.authorities {
-            Authorities::File(file) => file.clone(),
-            Authorities::Text(_) => PathBuf::new(),
-        };
-        Tls { authorities: Some(file), identity: self.identity.clone(), ..Tls::default() }
+        Tls { authorities: Some(self.authorities.clone()), identity: self.identity.clone(), ..Tls::default() }
     }
 
     fn complete(&self, context: &mut Value) {
-        let place = context.pointer_mut("/common_tls_context/validation_context/trusted_ca");
-        if let (Authorities::Text(text), Some(place)) = (&self.authorities, place) {
-            *place = json!({"inline_string": text});
-        }
         if let (true, Some(members)) = (self.renegotiates, context.as_object_mut()) {
             members.insert("allow_renegotiation".to_owned(), json!(true));
         }

@@ -85,6 +85,11 @@ pub(super) fn http1() -> Value {
     json!({"enable_trailers": true})
 }
 
+/// HTTP/2 only.
+pub(super) fn http2() -> Value {
+    json!({OPTIONS_NAME: {"@type": OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}})
+}
+
 /// The protocol that the request came in, as it goes to the next listener of this proxy.
 pub(super) fn same_as_request() -> Value {
     let both = json!({"http_protocol_options": http1(), "http2_protocol_options": {}});

@@ -93,6 +93,9 @@ impl Collector {
             cluster: names::spans(app),
             host: self.host.clone(),
             port: self.port,
+            others: Vec::new(),
+            // Its own options say it.
+            http2: false,
             tls: self.tls.clone(),
             connect_timeout: Duration::from_secs(2),
         });

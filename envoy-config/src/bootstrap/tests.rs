@@ -51,7 +51,15 @@ fn every_cluster_that_is_named_is_there() {
     app.components = vec![component("s", "state.redis", Some("redis".to_owned()))];
     let mut proxy = proxy(vec![app]);
     let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
-    proxy.backends = vec![Backend { cluster, host, port: 6379, tls: None, connect_timeout: Duration::from_secs(5) }];
+    proxy.backends = vec![Backend {
+        cluster,
+        host,
+        port: 6379,
+        others: Vec::new(),
+        http2: false,
+        tls: None,
+        connect_timeout: Duration::from_secs(5),
+    }];
     let all = proxy.bootstrap();
     let clusters = names(&all["static_resources"]["clusters"]);
     let plugin = proxy.plugin(&proxy.apps[0]);
@@ -92,8 +100,16 @@ fn a_request_may_be_larger_than_the_filter_takes_so_that_the_filter_answers_it()
 #[test]
 fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
     let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
-    let tls = Some(Tls { authorities: Some("ca.pem".into()), identity: None, ..Tls::default() });
-    let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_millis(1500) };
+    let tls = Some(Tls { authorities: Some(Authorities::File("ca.pem".into())), identity: None, ..Tls::default() });
+    let one = Backend {
+        cluster,
+        host,
+        port: 6380,
+        others: Vec::new(),
+        http2: false,
+        tls,
+        connect_timeout: Duration::from_millis(1500),
+    };
     let all = Proxy { backends: vec![one.clone()], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
     assert_eq!(cluster["type"], "STRICT_DNS");
@@ -109,7 +125,15 @@ fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
 fn a_certificate_that_is_not_to_be_verified_is_not() {
     let (cluster, host) = ("redis".to_owned(), "10.0.0.1".to_owned());
     let tls = Some(Tls { authorities: None, identity: Some(("chain".to_owned(), "key".to_owned())), ..Tls::default() });
-    let one = Backend { cluster, host, port: 6380, tls, connect_timeout: Duration::from_secs(5) };
+    let one = Backend {
+        cluster,
+        host,
+        port: 6380,
+        others: Vec::new(),
+        http2: false,
+        tls,
+        connect_timeout: Duration::from_secs(5),
+    };
     let all = Proxy { backends: vec![one], ..proxy(Vec::new()) }.bootstrap();
     let cluster = named(&all["static_resources"]["clusters"], "redis");
     assert_eq!(cluster["type"], "STATIC");

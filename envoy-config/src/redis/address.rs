@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<(&str, Option<u16>), String> {
 }
 
 /// Reads the number of a port.
-pub(super) fn number(text: &str) -> Option<u16> {
+pub(crate) fn number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
@@ -34,7 +34,8 @@ fn wrong_port(text: &str) -> String {
     format!("is {text:?}, whose port is none; write <host>:<port> with a number from 1 to 65535")
 }
 
-fn split(text: &str) -> Option<(&str, Option<&str>)> {
+/// Takes host and port apart, without judging either.
+pub(crate) fn split(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some((host, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return if rest.is_empty() { Some((host, None)) } else { Some((host, Some(rest.strip_prefix(':')?))) };
     }
@@ -44,8 +45,8 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
     Some(text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))))
 }
 
-/// A name or an address.
-fn is_host(host: &str) -> bool {
+/// Whether it is a name or an address.
+pub(crate) fn is_host(host: &str) -> bool {
     let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     is_name || host.parse::<Ipv6Addr>().is_ok()
 }

@@ -89,7 +89,7 @@ fn a_server_that_is_not_well_described_is_a_problem() {
 #[test]
 fn tls_is_on_only_where_it_is_asked_for() {
     let on = backend("name: redisHost, value: r\nname: enableTLS, value: true");
-    assert_eq!(on.tls.unwrap().authorities, Some("ca.pem".into()));
+    assert_eq!(on.tls.unwrap().authorities, Some(Authorities::File("ca.pem".into())));
     let lax =
         backend("name: redisHost, value: r\nname: enableTLS, value: yes\nname: insecureSkipTLSVerify, value: true");
     assert!(lax.tls.unwrap().authorities.is_none());
