@@ -24,6 +24,12 @@ pub fn postgres() -> PathBuf {
     file.canonicalize().expect("the program is there")
 }
 
+/// etcd's server: `$ETCD_BIN`, else `etcd` on `PATH`.
+#[must_use]
+pub fn etcd() -> PathBuf {
+    program("ETCD_BIN", "etcd")
+}
+
 /// The whole module: `$WEFT_WASM`, else `target/weft/weft.wasm`.
 #[must_use]
 pub fn module() -> PathBuf {

@@ -13,6 +13,7 @@ pub mod collector;
 pub mod dapr;
 pub mod env;
 pub mod envoy;
+pub mod etcd;
 pub mod example;
 pub mod fault_proxy;
 pub mod grpc;

@@ -7,6 +7,7 @@ mod update;
 use crate::app::TestApp;
 use crate::client::Call;
 use crate::envoy::EnvoyProcess;
+use crate::etcd::Etcd;
 use crate::postgres::{PASSWORD, Postgres, USER};
 use crate::raw::Raw;
 use crate::redis::{Redis, TlsPort};
@@ -16,7 +17,9 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weft::bootstrap::{Admin, App, Backend, Collector, Guard, Outside, Protocol, Proxy, Tls, backend_cluster};
+use weft::bootstrap::{
+    Admin, App, Authorities, Backend, Collector, Guard, Outside, Protocol, Proxy, Tls, backend_cluster,
+};
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
 /// Body limit of the applications' filters, unless a test sets another.
@@ -31,6 +34,7 @@ pub struct Builder {
     components: Vec<Value>,
     redis: Option<Redis>,
     postgres: Option<Postgres>,
+    etcd: Option<Etcd>,
     /// Clusters of other backends than Redis, and their ports.
     others: Vec<(String, u16)>,
     module: PathBuf,
@@ -184,6 +188,23 @@ impl Builder {
         self
     }
 
+    /// Adds the store `etcd`, of version 2, on this server, and takes the module that has it.
+    pub fn etcd(mut self, etcd: Etcd, metadata: Value) -> Self {
+        let port = etcd.port();
+        self.etcd = Some(etcd);
+        self.module(env::full_module()).etcd_component("etcd", "v2", metadata, port)
+    }
+
+    /// Adds a store whose etcd is reached at `port` of 127.0.0.1.
+    pub fn etcd_component(mut self, name: &str, version: &str, metadata: Value, port: u16) -> Self {
+        let cluster = backend_cluster(name);
+        let component =
+            json!({"name": name, "type": "state.etcd", "version": version, "cluster": cluster, "metadata": metadata});
+        self.components.push(component);
+        self.others.push((cluster, port));
+        self
+    }
+
     /// Adds a component whose backend listens at `port` of 127.0.0.1.
     pub fn component_at(mut self, name: &str, kind: &str, port: u16) -> Self {
         let cluster = backend_cluster(name);
@@ -289,7 +310,8 @@ impl Builder {
             update::listeners_to_file(&mut config, &folder);
         }
         let envoy = EnvoyProcess::start_draining(folder, config, self.workers, self.drain_seconds);
-        let mesh = Mesh { apps, envoy, redis: self.redis.map(Mutex::new), postgres: self.postgres.map(Mutex::new) };
+        let (redis, postgres) = (self.redis.map(Mutex::new), self.postgres.map(Mutex::new));
+        let mesh = Mesh { apps, envoy, redis, postgres, etcd: self.etcd.map(Mutex::new) };
         mesh.wait_until_usable();
         mesh
     }
@@ -313,9 +335,13 @@ impl Builder {
 
     fn backend(&self, cluster: &str) -> Backend {
         match self.others.iter().find(|(known, _)| known == cluster) {
-            Some((_, port)) => backend(cluster, *port),
+            Some((_, port)) => Backend { http2: self.is_etcd(cluster), ..backend(cluster, *port) },
             None => redis_backend(cluster, self.redis.as_ref().expect("a Redis for the component")),
         }
+    }
+
+    fn is_etcd(&self, cluster: &str) -> bool {
+        self.components.iter().any(|it| it["cluster"] == cluster && it["type"] == "state.etcd")
     }
 
     fn served(&self, spec: &AppSpec, app: &MeshApp) -> App {
@@ -370,12 +396,14 @@ pub fn read_plugin(json: &Value) -> PluginConfig {
 #[must_use]
 pub fn backend(cluster: &str, port: u16) -> Backend {
     let connect_timeout = Duration::from_secs(2);
-    Backend { cluster: cluster.to_owned(), host: "127.0.0.1".to_owned(), port, tls: None, connect_timeout }
+    let (cluster, host) = (cluster.to_owned(), "127.0.0.1".to_owned());
+    Backend { cluster, host, port, others: Vec::new(), http2: false, tls: None, connect_timeout }
 }
 
 fn redis_backend(cluster: &str, redis: &Redis) -> Backend {
     let Some(TlsPort { port, certificates }) = redis.tls() else { return backend(cluster, redis.port()) };
-    let (authorities, identity) = (Some(certificates.authority.clone()), Some(certificates.client.clone()));
+    let authorities = Some(Authorities::File(certificates.authority.clone()));
+    let identity = Some(certificates.client.clone());
     let tls = Some(Tls { authorities, identity, ..Tls::default() });
     Backend { tls, ..backend(cluster, *port) }
 }
@@ -387,6 +415,7 @@ pub struct Mesh {
     pub envoy: EnvoyProcess,
     redis: Option<Mutex<Redis>>,
     postgres: Option<Mutex<Postgres>>,
+    etcd: Option<Mutex<Etcd>>,
 }
 
 impl Mesh {
@@ -398,6 +427,7 @@ impl Mesh {
             components: Vec::new(),
             redis: None,
             postgres: None,
+            etcd: None,
             module: env::module(),
             max_body: MAX_BODY,
             listeners_in_file: false,
@@ -437,6 +467,14 @@ impl Mesh {
     /// If the mesh has none.
     pub fn postgres(&self) -> MutexGuard<'_, Postgres> {
         self.postgres.as_ref().expect("the mesh has a PostgreSQL").lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The etcd server.
+    ///
+    /// # Panics
+    /// If the mesh has none.
+    pub fn etcd(&self) -> MutexGuard<'_, Etcd> {
+        self.etcd.as_ref().expect("the mesh has an etcd").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the proxies of all applications say that they can be used.

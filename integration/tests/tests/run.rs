@@ -8,6 +8,8 @@ mod api;
 mod embedded;
 #[path = "run/endpoints.rs"]
 mod endpoints;
+#[path = "run/etcd.rs"]
+mod etcd;
 #[path = "run/failures.rs"]
 mod failures;
 #[path = "run/guard.rs"]

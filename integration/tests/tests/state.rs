@@ -1,10 +1,11 @@
-//! State as applications see it: in Redis and in the memory that the workers share.
+//! State as applications see it: in Redis, in the memory that the workers share, in PostgreSQL and in etcd.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
 use weft_tests::client::{Answer, Call};
 use weft_tests::dapr;
+use weft_tests::etcd::{Etcd, LARGE};
 use weft_tests::mesh::{Mesh, MeshApp};
 use weft_tests::postgres::Postgres;
 use weft_tests::redis::Redis;
@@ -22,6 +23,8 @@ mod cuts;
 mod errors;
 #[path = "state/etags.rs"]
 mod etags;
+#[path = "state/etcd.rs"]
+mod etcd;
 #[path = "state/keys.rs"]
 mod keys;
 #[path = "state/layout.rs"]
@@ -59,24 +62,33 @@ static MESHES: Meshes = Meshes::new(|workers| {
     mesh.start()
 });
 
-/// PostgreSQL is in another module.
+/// PostgreSQL and etcd are in another module.
 static FULL: Meshes = Meshes::new(|workers| {
-    let mut mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").app("warehouse");
+    let etcd = Etcd::with(LARGE);
+    let port = etcd.port();
+    let mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).etcd(etcd, json!({"maxTxnOps": "20000"}));
+    let mut mesh = mesh.app("orders").app("warehouse");
     for (name, metadata) in prefix::COMPONENTS.iter().map(prefix::component) {
-        mesh = mesh.postgres_component(&format!("postgres-{name}"), metadata);
+        mesh = mesh.postgres_component(&format!("postgres-{name}"), metadata.clone());
+        mesh = mesh.etcd_component(&format!("etcd-{name}"), "v2", metadata, port);
     }
-    mesh.start()
+    mesh.etcd_component("etcd-v1", "v1", json!({"keyPrefixPath": "my/path"}), port).start()
 });
 
 /// Runs a test on each store, with one worker and with four.
 fn on_each_store(test: impl Fn(&Store<'_>)) {
     MESHES.each(|mesh| STORES.iter().for_each(|name| test(&Store { mesh, name })));
-    on_postgres(test);
+    FULL.each(|mesh| ["postgres", "etcd"].iter().for_each(|name| test(&Store { mesh, name })));
 }
 
 /// Runs a test on PostgreSQL, with one worker and with four.
 fn on_postgres(test: impl Fn(&Store<'_>)) {
     FULL.each(|mesh| test(&Store { mesh, name: "postgres" }));
+}
+
+/// Runs a test on etcd, with one worker and with four.
+fn on_etcd(test: impl Fn(&Store<'_>)) {
+    FULL.each(|mesh| test(&Store { mesh, name: "etcd" }));
 }
 
 /// Runs a test on Redis, with one worker and with four.
@@ -98,10 +110,6 @@ struct Store<'a> {
 impl Store<'_> {
     fn app(&self) -> &MeshApp {
         self.mesh.app("orders")
-    }
-
-    fn is_redis(&self) -> bool {
-        self.name == "statestore"
     }
 
     /// The path of a key, or with a query behind it.
@@ -159,6 +167,10 @@ impl Store<'_> {
 
     /// An etag that no value of this store ever has.
     fn strange_etag(&self) -> &'static str {
-        if self.is_redis() { "1000000" } else { "00000000-0000-4000-8000-000000000000" }
+        match self.name {
+            "statestore" => "1000000",
+            "etcd" => "9000000000000000000",
+            _ => "00000000-0000-4000-8000-000000000000",
+        }
     }
 }

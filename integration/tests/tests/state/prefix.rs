@@ -1,6 +1,6 @@
 //! What stands before a key in the store.
 
-use super::{FULL, MESHES, Store, on_postgres, on_redis};
+use super::{FULL, MESHES, Store, on_etcd, on_postgres, on_redis};
 use serde_json::{Value, json};
 use weft_tests::dapr::{self, unique};
 use weft_tests::mesh::Mesh;
@@ -44,7 +44,7 @@ fn each_strategy_gives_daprs_key_in_redis() {
 #[test]
 fn applications_share_values_where_the_prefix_does_not_name_them() {
     MESHES.each(|mesh| ["redis", "memory"].iter().for_each(|backend| share_by_prefix(mesh, backend)));
-    FULL.each(|mesh| share_by_prefix(mesh, "postgres"));
+    FULL.each(|mesh| ["postgres", "etcd"].iter().for_each(|backend| share_by_prefix(mesh, backend)));
 }
 
 fn share_by_prefix(mesh: &Mesh, backend: &str) {
@@ -73,6 +73,20 @@ fn each_strategy_gives_daprs_key_in_postgresql() {
             let mut sql = store.mesh.postgres().client();
             let value = sql.one(&format!("SELECT convert_from(value, 'UTF8') FROM state WHERE key = '{full}'"));
             assert_eq!(value, format!("{name:?}"));
+        }
+    });
+}
+
+#[test]
+fn each_strategy_gives_daprs_key_in_etcd() {
+    on_etcd(|store| {
+        for (name, _, prefix) in COMPONENTS {
+            let name = format!("etcd-{name}");
+            let store = Store { mesh: store.mesh, name: &name };
+            let key = unique("key");
+            store.put(&key, &json!(name));
+            let full = format!("/{}{key}", prefix.replace("{store}", &name));
+            assert!(store.mesh.etcd().client().get(&full).is_some(), "{full}");
         }
     });
 }

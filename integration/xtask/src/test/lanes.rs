@@ -104,6 +104,7 @@ fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
         .env("ENVOY_BIN", envoy)
         .env("REDIS_SERVER_BIN", tools::redis_server()?)
         .env("POSTGRES_BIN", tools::postgres()?)
+        .env("ETCD_BIN", tools::etcd()?)
         .env("WEFT_BIN", built("weft"))
         .env("WEFT_DEMO_BIN", built("weft-demo"))
         .env("WEFT_WASM", wasm::module("weft.wasm"))
