@@ -85,6 +85,12 @@ impl TestApp {
         self.state.script(path, Script::Call(Arc::new(answer)));
     }
 
+    /// As [`TestApp::on_call`], of requests that are too many to be remembered.
+    pub fn forgets(&self, path: &str, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
+        self.state.forget(path);
+        self.on_call(path, answer);
+    }
+
     /// Answers every path that has no script of its own.
     pub fn on_any(&self, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         self.state.fallback(Arc::new(answer));

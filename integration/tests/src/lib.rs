@@ -29,6 +29,7 @@ pub mod raw;
 pub mod redis;
 pub mod runtime;
 pub mod shared;
+pub mod soak;
 pub mod stub;
 pub mod tls;
 pub mod wait;

@@ -31,8 +31,21 @@ pub fn is_alive(pid: u32) -> bool {
 /// If it is not there.
 #[must_use]
 pub fn peak_memory(pid: u32) -> u64 {
+    status(pid, "VmHWM:")
+}
+
+/// The memory, in bytes, that a process has resident.
+///
+/// # Panics
+/// If it is not there.
+#[must_use]
+pub fn memory(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+fn status(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells the peak");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
     kib * 1024
 }

@@ -6,6 +6,8 @@
 mod linear;
 #[path = "faults/malformed.rs"]
 mod malformed;
+#[path = "faults/memory.rs"]
+mod memory;
 #[path = "faults/oversized.rs"]
 mod oversized;
 #[path = "faults/redis.rs"]

@@ -31,6 +31,8 @@ enum Verb {
     Demo(demo::Options),
     /// Runs the tests: lint, unit, wasm, envoy and sdk, one after the other.
     Test(test::Options),
+    /// Lets faults under load, lost events and memory be tested for minutes.
+    Soak(test::SoakOptions),
     /// Measures CPU per request and throughput against plain Envoy and a no-op filter.
     Bench(bench::Options),
     /// Builds the modules into target/weft and checks size, functions, imports, start-up time and memory.
@@ -58,6 +60,7 @@ fn run(verb: Verb) -> process::Outcome {
     match verb {
         Verb::Demo(options) => demo::run(&options),
         Verb::Test(options) => test::run(&options),
+        Verb::Soak(options) => test::soak(&options),
         Verb::Bench(options) => bench::run(&options),
         Verb::Wasm(options) => wasm::run(&options),
         Verb::Lint => lint::run(),

@@ -40,6 +40,28 @@ struct Row {
     why: Option<String>,
 }
 
+/// Flags of the tests that go on.
+#[derive(clap::Args)]
+pub struct SoakOptions {
+    /// For how many minutes each test goes on.
+    #[arg(long, default_value_t = 2)]
+    minutes: u32,
+    /// Test in this release of Envoy, as for `test`.
+    #[arg(long)]
+    envoy: Option<String>,
+}
+
+/// Runs those tests that can go on for longer: faults under load, lost events, memory. They print what they count.
+///
+/// # Errors
+/// A test that failed.
+pub fn soak(options: &SoakOptions) -> Outcome {
+    say(&format!("each test goes on for {} minutes", options.minutes));
+    let totals = lanes::soak(options.envoy.as_deref(), u64::from(options.minutes) * 60).map_err(|(_, why)| why)?;
+    println!("\n{} passed", totals.passed);
+    if totals.passed == 0 { Err("no test was run".to_owned()) } else { Ok(()) }
+}
+
 /// Runs the lanes.
 ///
 /// # Errors

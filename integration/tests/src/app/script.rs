@@ -3,7 +3,7 @@
 use super::stream::Opener;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -143,6 +143,8 @@ pub(super) struct State {
     scripts: Mutex<HashMap<String, Script>>,
     fallback: Mutex<Option<Answer>>,
     seen: Mutex<Vec<Seen>>,
+    /// Paths of requests that are not remembered.
+    forgotten: Mutex<HashSet<String>>,
     left: AtomicUsize,
 }
 
@@ -173,7 +175,14 @@ impl State {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn forget(&self, path: &str) {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
+
     pub(super) fn remember(&self, seen: Seen) {
+        if self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).contains(seen.path()) {
+            return;
+        }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 

@@ -1,6 +1,7 @@
 //! What clients see of values that many of them change, while things go wrong.
 
 use serde_json::{Value, json};
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -8,7 +9,7 @@ use weft_tests::client::Answer;
 use weft_tests::linear::{self, Action, Change, Operation, Rules, Seen, Told};
 use weft_tests::mesh::{Mesh, MeshApp};
 use weft_tests::redis::{Redis, RedisOptions};
-use weft_tests::wait;
+use weft_tests::{soak, wait};
 
 /// Values that are changed.
 const KEYS: usize = 4;
@@ -69,7 +70,8 @@ impl<'a> Load<'a> {
             let _stop_in_any_case = Stop(&self.stop);
             meanwhile();
         });
-        println!("{} under load: {:?}", self.store, self.counts);
+        // Past the test runner, which keeps what a test prints to itself.
+        let _ = writeln!(std::io::stderr(), "{} under load: {:?}", self.store, self.counts);
         for (key, history) in self.histories.iter().enumerate() {
             let history = history.lock().unwrap();
             linear::check(self.rules, &history).unwrap_or_else(|violation| panic!("key {key}: {violation}"));
@@ -200,42 +202,46 @@ fn durable() -> Redis {
 
 #[test]
 fn values_in_redis_are_linearizable_while_it_is_killed_and_started_again() {
-    for workers in [1, 4] {
-        let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
-        let load = Load::new(&mesh, "statestore", Rules::Redis);
-        load.run(|| {
-            for _ in 0..3 {
+    soak::repeat(soak::time(), || {
+        for workers in [1, 4] {
+            let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
+            let load = Load::new(&mesh, "statestore", Rules::Redis);
+            load.run(|| {
+                for _ in 0..3 {
+                    load.goes_on(100);
+                    mesh.redis().kill();
+                    let before = now(&load.counts.failed);
+                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                    mesh.redis().restart();
+                }
                 load.goes_on(100);
-                mesh.redis().kill();
-                let before = now(&load.counts.failed);
-                wait::until_true("writes fail", || now(&load.counts.failed) > before);
-                mesh.redis().restart();
-            }
-            load.goes_on(100);
-        });
-        assert!(now(&load.counts.unknown) > 0, "{:?}", load.counts);
-    }
+            });
+            assert!(now(&load.counts.unknown) > 0, "{:?}", load.counts);
+        }
+    });
 }
 
 #[test]
 fn values_in_redis_are_linearizable_while_it_stands_still() {
-    for workers in [1, 4] {
-        let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
-        let load = Load::new(&mesh, "statestore", Rules::Redis);
-        load.run(|| {
-            load.goes_on(100);
-            // Shorter than anybody is patient, and then longer: what was given up is done afterwards.
-            mesh.redis().freeze();
-            mesh.redis().thaw();
-            load.goes_on(100);
-            mesh.redis().freeze();
-            let before = now(&load.counts.unknown);
-            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
-            mesh.redis().thaw();
-            load.goes_on(100);
-        });
-        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
-    }
+    soak::repeat(soak::time(), || {
+        for workers in [1, 4] {
+            let mesh = Mesh::builder().workers(workers).redis(durable()).app("orders").start();
+            let load = Load::new(&mesh, "statestore", Rules::Redis);
+            load.run(|| {
+                load.goes_on(100);
+                // Shorter than anybody is patient, and then longer: what was given up is done afterwards.
+                mesh.redis().freeze();
+                mesh.redis().thaw();
+                load.goes_on(100);
+                mesh.redis().freeze();
+                let before = now(&load.counts.unknown);
+                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                mesh.redis().thaw();
+                load.goes_on(100);
+            });
+            assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+        }
+    });
 }
 
 /// Shortens the time after which a request is ended that a trapped instance has held.
@@ -250,22 +256,24 @@ fn impatient(bootstrap: &mut Value) {
 
 #[test]
 fn values_in_both_stores_are_linearizable_while_instances_of_the_module_trap() {
-    const TRAPS: usize = 4;
-    for workers in [1, 4] {
-        for (store, rules) in [("statestore", Rules::Redis), ("memory", Rules::InMemory)] {
-            let builder = Mesh::builder().workers(workers).with_trap().edit(impatient).in_memory();
-            let mesh = builder.redis(durable()).app("orders").start();
-            for sign in ["trap asked for", "Uncaught RuntimeError: unreachable"] {
-                mesh.envoy.expect_log(sign, 1..=TRAPS);
-            }
-            let load = Load::new(&mesh, store, rules);
-            load.run(|| {
-                for _ in 0..TRAPS {
-                    load.goes_on(100);
-                    load.app.get("/weft-test/trap").send().expect(503);
+    soak::repeat(soak::time(), || {
+        const TRAPS: usize = 4;
+        for workers in [1, 4] {
+            for (store, rules) in [("statestore", Rules::Redis), ("memory", Rules::InMemory)] {
+                let builder = Mesh::builder().workers(workers).with_trap().edit(impatient).in_memory();
+                let mesh = builder.redis(durable()).app("orders").start();
+                for sign in ["trap asked for", "Uncaught RuntimeError: unreachable"] {
+                    mesh.envoy.expect_log(sign, 1..=TRAPS);
                 }
-                load.goes_on(100);
-            });
+                let load = Load::new(&mesh, store, rules);
+                load.run(|| {
+                    for _ in 0..TRAPS {
+                        load.goes_on(100);
+                        load.app.get("/weft-test/trap").send().expect(503);
+                    }
+                    load.goes_on(100);
+                });
+            }
         }
-    }
+    });
 }

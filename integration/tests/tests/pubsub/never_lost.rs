@@ -11,7 +11,7 @@ use weft_tests::app::{Reply, Seen};
 use weft_tests::client::Call;
 use weft_tests::mesh::Mesh;
 use weft_tests::redis::{Redis, RedisOptions};
-use weft_tests::wait;
+use weft_tests::{soak, wait};
 
 /// How many events are published, unless `WEFT_EVENTS` says.
 const EVENTS: usize = 20_000;
@@ -126,19 +126,19 @@ fn start(workers: u32) -> Mesh {
 
 #[test]
 fn every_event_that_was_taken_is_delivered_whatever_dies_to_one_worker() {
-    lose_nothing(1);
+    soak::repeat(soak::time(), || lose_nothing(1));
 }
 
 #[test]
 fn every_event_that_was_taken_is_delivered_whatever_dies_to_four_workers() {
-    lose_nothing(4);
+    soak::repeat(soak::time(), || lose_nothing(4));
 }
 
 fn lose_nothing(workers: u32) {
     let mesh = start(workers);
     let deliveries = Deliveries::default();
     let counted = Arc::clone(&deliveries);
-    mesh.app("sink").server.on_call("/lasting", move |seen| take(&counted, seen));
+    mesh.app("sink").server.forgets("/lasting", move |seen| take(&counted, seen));
     let taken = Arc::new(AtomicUsize::new(0));
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|name| publisher(mesh.app("orders").http(), name, events() / PUBLISHERS, Arc::clone(&taken)))

@@ -8,7 +8,7 @@ use crate::{lint, paths, tools, wasm};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-type Counted = Result<Totals, (Totals, String)>;
+pub type Counted = Result<Totals, (Totals, String)>;
 
 /// Runs one lane.
 ///
@@ -19,10 +19,23 @@ pub fn run(lane: Lane, envoy: Option<&str>) -> Counted {
         Lane::Lint => lint::run().map(|()| Totals { passed: 1, ..Totals::default() }).map_err(uncounted),
         Lane::Unit => test(cargo().args(["test", "--locked", "-p", "weft-core", "-p", "weft", "-p", "xtask"])),
         Lane::Wasm => in_node(),
-        Lane::Envoy => in_envoy(envoy, &[]),
+        Lane::Envoy => in_envoy(envoy),
         Lane::Sdk => sdk(envoy),
     }
 }
+
+/// Tests that can go on for longer: each of them for that many seconds, one after the other.
+///
+/// # Errors
+/// What was counted until then, and why it failed.
+pub fn soak(envoy: Option<&str>, seconds: u64) -> Counted {
+    let mut tests = envoy_tests(envoy, &["--test", "faults", "--test", "pubsub"], 1).map_err(uncounted)?;
+    tests.args(SOAKED).env("WEFT_SOAK_SECONDS", seconds.to_string());
+    test(&mut tests)
+}
+
+/// Modules of tests that can go on for longer.
+const SOAKED: [&str; 3] = ["linear::", "memory::", "never_lost::"];
 
 fn uncounted(why: String) -> (Totals, String) {
     (Totals::default(), why)
@@ -55,10 +68,13 @@ fn runner(node: &Path) -> String {
     format!("target.{}.runner=[{:?}, {:?}]", wasm::TARGET, node.display().to_string(), script.display().to_string())
 }
 
-fn in_envoy(version: Option<&str>, which: &[&str]) -> Counted {
-    let mut tests = envoy_tests(version, which).map_err(uncounted)?;
+fn in_envoy(version: Option<&str>) -> Counted {
+    let mut tests = envoy_tests(version, &[], AT_ONCE).map_err(uncounted)?;
     test(&mut tests)
 }
+
+/// Each test has processes of its own; more than a few at a time starve each other on two cores.
+const AT_ONCE: u32 = 4;
 
 /// The test binary of the SDK lane: one module per language, left out aloud where the language is missing.
 fn sdk(version: Option<&str>) -> Counted {
@@ -82,12 +98,12 @@ fn sdk(version: Option<&str>) -> Counted {
     if found.is_empty() {
         return Ok(skipped);
     }
-    let mut tests = envoy_tests(version, &["--test", "sdk"]).map_err(uncounted)?;
+    let mut tests = envoy_tests(version, &["--test", "sdk"], AT_ONCE).map_err(uncounted)?;
     tests.args(left_out.iter().flat_map(|tests| ["--skip", tests])).envs(found);
     test(&mut tests).map(|totals| totals.plus(skipped))
 }
 
-fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
+fn envoy_tests(version: Option<&str>, which: &[&str], at_once: u32) -> Outcome<Command> {
     let envoy = tools::envoy(version)?;
     wasm::build()?;
     wasm::check_imports()?;
@@ -110,8 +126,7 @@ fn envoy_tests(version: Option<&str>, which: &[&str]) -> Outcome<Command> {
         .env("WEFT_WASM", wasm::module("weft.wasm"))
         .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"))
         .env("WEFT_FULL_WASM", wasm::module("weft-full.wasm"));
-    // Each test has processes of its own; more than a few at a time starve each other on two cores.
-    tests.args(["--", "--test-threads", "4"]);
+    tests.args(["--", "--test-threads", &at_once.to_string()]);
     Ok(tests)
 }
 
