@@ -12,6 +12,7 @@ mod names;
 mod outside;
 mod protocol;
 mod spans;
+mod stats;
 
 pub use again::{Again, CallRules};
 pub use endpoint::{Authorities, Endpoint, EndpointTls};
@@ -19,6 +20,7 @@ pub use guard::{AppHealth, Guard};
 pub use outside::{Outside, Range};
 pub use protocol::Protocol;
 pub use spans::Collector;
+pub use stats::LABELS;
 pub use weft_core::config::Transport;
 
 use serde_json::{Value, json};
@@ -251,8 +253,10 @@ impl Proxy {
             // Compiling the module takes megabytes for a moment; Envoy's allocator gives them back only if told to.
             "memory_allocator_manager": {"bytes_to_release": "4194304", "memory_release_interval": "1s"},
         });
-        if let (Some(members), Some(admin)) = (bootstrap.as_object_mut(), self.admin.json()) {
-            members.insert("admin".to_owned(), admin);
+        if let Some(members) = bootstrap.as_object_mut() {
+            members.extend(self.admin.json().map(|admin| ("admin".to_owned(), admin)));
+            // Only components are counted by the filter itself.
+            members.extend(self.has_link().then(|| ("stats_config".to_owned(), stats::config())));
         }
         bootstrap
     }

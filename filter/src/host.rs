@@ -15,7 +15,8 @@ use weft_core::grpc::{GrpcStatus, Refusal};
 #[cfg(feature = "etcd")]
 use weft_core::host::GrpcOutcome;
 use weft_core::host::{
-    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
+    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, MetricId, MetricKind, SharedVersion,
+    TcpId, TcpTarget, Time,
 };
 use weft_core::http::{self, Headers, Reply};
 use weft_core::invoke::Edits;
@@ -119,6 +120,27 @@ impl Host for Proxy {
                 let _ = hostcalls::increment_metric(id, i64::from(by));
             }
         });
+    }
+
+    fn define(&self, kind: MetricKind, name: &str) -> Option<MetricId> {
+        if !Blocks::HAVE_FLOWS {
+            return None;
+        }
+        let kind = match kind {
+            MetricKind::Counter => MetricType::Counter,
+            MetricKind::Histogram => MetricType::Histogram,
+        };
+        hostcalls::define_metric(kind, name).ok().map(MetricId)
+    }
+
+    fn measure(&self, kind: MetricKind, id: MetricId, value: u64) {
+        if !Blocks::HAVE_FLOWS {
+            return;
+        }
+        let _ = match kind {
+            MetricKind::Counter => hostcalls::increment_metric(id.0, value.cast_signed()),
+            MetricKind::Histogram => hostcalls::record_metric(id.0, value),
+        };
     }
 
     fn environment(&self, name: &str) -> Option<String> {

@@ -86,7 +86,7 @@ impl<V> ByName<V> {
     }
 
     /// Everything without its name.
-    pub fn values(&self) -> impl Iterator<Item = &V> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
 

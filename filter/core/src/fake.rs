@@ -1,7 +1,8 @@
 //! A host for tests: it answers when and in which order the test likes.
 
 use crate::host::{
-    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, SharedVersion, TcpId, TcpTarget, Time,
+    CallId, CallOutcome, Conflict, Host, HostError, HttpCall, LogLevel, Metric, MetricId, MetricKind, SharedVersion,
+    TcpId, TcpTarget, Time,
 };
 use crate::http::{Headers, Reply};
 use crate::runtime::{Runtime, Scope, StreamId};
@@ -43,6 +44,8 @@ pub(crate) struct FakeHost {
     pub conflicts: Cell<u32>,
     pub log: RefCell<Vec<String>>,
     pub counts: RefCell<HashMap<Metric, u32>>,
+    /// Metrics by name with what was measured, in the order of their definition.
+    pub meters: RefCell<Vec<(String, Vec<u64>)>>,
     pub tick: Cell<Option<Time>>,
     pub environment: RefCell<HashMap<String, String>>,
 }
@@ -65,6 +68,19 @@ impl Host for FakeHost {
 
     fn count(&self, metric: Metric, by: u32) {
         *self.counts.borrow_mut().entry(metric).or_default() += by;
+    }
+
+    fn define(&self, _kind: MetricKind, name: &str) -> Option<MetricId> {
+        let mut meters = self.meters.borrow_mut();
+        let at = meters.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            meters.push((name.to_owned(), Vec::new()));
+            meters.len() - 1
+        });
+        Some(MetricId(at as u32))
+    }
+
+    fn measure(&self, _kind: MetricKind, id: MetricId, value: u64) {
+        self.meters.borrow_mut()[id.0 as usize].1.push(value);
     }
 
     fn environment(&self, name: &str) -> Option<String> {
@@ -187,6 +203,13 @@ impl FakeHost {
     /// Lets time pass where no flow waits for it.
     pub fn advance(&self, by: Duration) {
         self.now.set(self.now.get() + by);
+    }
+
+    /// The sum of all that was measured under names that hold all of these parts.
+    pub fn measured(&self, parts: &[&str]) -> u64 {
+        let meters = self.meters.borrow();
+        let fits = |name: &str| parts.iter().all(|part| name.contains(part));
+        meters.iter().filter(|(name, _)| fits(name)).flat_map(|(_, values)| values).sum()
     }
 
     /// Sets the clock back; what ticks are measured with goes on.

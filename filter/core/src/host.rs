@@ -130,12 +130,6 @@ pub enum Metric {
     LinkTimeouts,
     /// Commands refused because a queue was full.
     LinkFull,
-    /// Events given to the application and taken by it.
-    EventsDelivered,
-    /// Deliveries that the application did not take.
-    EventsFailed,
-    /// Events dropped, by the application's word or because nothing takes them.
-    EventsDropped,
     /// Spans that a collector took.
     SpansSent,
     /// Spans that were dropped, because a collector did not take them or took them too slowly.
@@ -144,15 +138,12 @@ pub enum Metric {
 
 impl Metric {
     /// Every counter, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 7] = [
         Self::LinkOpened,
         Self::LinkClosed,
         Self::LinkCommands,
         Self::LinkTimeouts,
         Self::LinkFull,
-        Self::EventsDelivered,
-        Self::EventsFailed,
-        Self::EventsDropped,
         Self::SpansSent,
         Self::SpansDropped,
     ];
@@ -165,13 +156,23 @@ impl Metric {
             Self::LinkCommands => "weft.link.commands",
             Self::LinkTimeouts => "weft.link.timeouts",
             Self::LinkFull => "weft.link.full",
-            Self::EventsDelivered => "weft.events.delivered",
-            Self::EventsFailed => "weft.events.failed",
-            Self::EventsDropped => "weft.events.dropped",
             Self::SpansSent => "weft.spans.sent",
             Self::SpansDropped => "weft.spans.dropped",
         }
     }
+}
+
+/// A metric among the proxy's statistics, by the proxy's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricId(pub u32);
+
+/// How a metric is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// A sum.
+    Counter,
+    /// How often values were of which size.
+    Histogram,
 }
 
 /// What a proxy offers to a filter. One object per root context; single-threaded.
@@ -186,6 +187,11 @@ pub trait Host {
     fn log(&self, level: LogLevel, line: &str);
     /// Adds to a counter.
     fn count(&self, metric: Metric, by: u32);
+    /// The metric of that name, made if there is none. There is no way to remove one, so a name must not come from a
+    /// request. `None` if the proxy refuses.
+    fn define(&self, kind: MetricKind, name: &str) -> Option<MetricId>;
+    /// Adds to a counter, or puts a value into a histogram. The kind has to be the one it was defined with.
+    fn measure(&self, kind: MetricKind, id: MetricId, value: u64);
 
     /// A variable of the environment that the proxy shows to the filter.
     fn environment(&self, name: &str) -> Option<String>;

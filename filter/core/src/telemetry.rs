@@ -4,6 +4,8 @@ pub mod baggage;
 mod binary;
 mod context;
 mod edits;
+#[cfg(feature = "blocks")]
+pub mod meters;
 mod sampling;
 #[cfg(feature = "blocks")]
 pub mod spans;

@@ -98,6 +98,8 @@ struct Parts {
     routes: BTreeMap<String, Value>,
     /// Extension configurations by name.
     extensions: BTreeMap<String, Value>,
+    /// `extraStatTags`.
+    stat_tags: Vec<String>,
 }
 
 impl Sidecar {
@@ -131,6 +133,13 @@ impl Sidecar {
     pub fn with(mut self, envoy_filter: &Value) -> Self {
         let patches = envoy_filter["spec"]["configPatches"].as_array().expect("an EnvoyFilter has patches");
         patches.iter().for_each(|patch| merge::apply(&mut self.parts, patch));
+        self
+    }
+
+    /// Makes labels of these parts of statistics' names, as `extraStatTags` of the proxy's configuration do.
+    #[must_use]
+    pub fn extra_stat_tags(mut self, tags: &[&str]) -> Self {
+        self.parts.stat_tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         self
     }
 

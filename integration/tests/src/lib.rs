@@ -25,6 +25,7 @@ pub mod node;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod raw;
 pub mod redis;
 pub mod runtime;

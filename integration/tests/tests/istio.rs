@@ -12,6 +12,7 @@ use weft_tests::collector::Collector;
 use weft_tests::dapr;
 use weft_tests::envoy::EnvoyProcess;
 use weft_tests::istio::{Service, Sidecar};
+use weft_tests::prometheus::Scrape;
 use weft_tests::redis::Redis;
 use weft_tests::{tls, wait, weft, yaml};
 
@@ -350,5 +351,41 @@ fn with_istios_tracing_the_second_sample_makes_one_trace() {
     assert!(stored.contains(&told), "{stored}");
     // Istio's own span of the publish call has that trace.
     assert_eq!(collector.trace(&told, 1)[0].service, "orders");
+    envoy.stop();
+}
+
+/// `extraStatTags` of the sample.
+fn stat_tags() -> Vec<String> {
+    let patch = yaml::documents("istio-samples/metrics.yaml").remove(0);
+    let config = &patch["spec"]["template"]["metadata"]["annotations"]["proxy.istio.io/config"];
+    let tags = config.as_str().and_then(|text| text.trim().strip_prefix("extraStatTags: [")?.strip_suffix(']'));
+    tags.expect("the sample has a list").split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn with_the_samples_stat_tags_events_and_state_have_labels() {
+    let tags = stat_tags();
+    assert_eq!(tags, ::weft::bootstrap::LABELS);
+    let (orders, redis) = (TestApp::start(), Redis::start());
+    let [mesh, one_app] = envoy_filters();
+    let services = [("warehouse", 8080, orders.port()), ("ledger", 80, orders.port()), ("redis", 6379, redis.port())]
+        .map(|(name, port, real)| Service::new(name, port, real));
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let sidecar = Sidecar::new(orders.port(), &services).extra_stat_tags(&tags).with(&mesh).with(&one_app);
+    let http = sidecar.http();
+    let envoy = sidecar.start(WORKERS);
+    orders.on("/parcels", Reply::status(200));
+    let post = |path: &str| Call::new(hyper::Method::POST, &http, path).header("host", "localhost");
+    dapr::no_content(&post("/v1.0/publish/pubsub/parcels").body("x").send());
+    dapr::no_content(&post("/v1.0/state/statestore").json(&json!([{"key": "o-1", "value": 1}])).send());
+    let app = [("app_id", "orders"), ("namespace", "default")];
+    let state = [("component", "statestore"), ("operation", "set"), ("success", "true")];
+    let events = [("component", "pubsub"), ("topic", "parcels"), ("process_status", "success"), ("status", "success")];
+    for (name, labels) in
+        [("dapr_component_state_count", &state[..]), ("dapr_component_pubsub_ingress_count", &events[..])]
+    {
+        let labels: Vec<_> = app.iter().chain(labels).copied().collect();
+        wait::until_true(name, || Scrape::of(&envoy.admin().address()).sum(name, &labels) == 1.0);
+    }
     envoy.stop();
 }

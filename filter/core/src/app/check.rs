@@ -2,7 +2,9 @@
 
 use super::{App, Vm};
 use crate::config::{LogLevel, Problem};
-use crate::host::{CallId, Conflict, Host, HostError, HttpCall, Metric, SharedVersion, TcpId, TcpTarget, Time};
+use crate::host::{
+    CallId, Conflict, Host, HostError, HttpCall, Metric, MetricId, MetricKind, SharedVersion, TcpId, TcpTarget, Time,
+};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,6 +23,10 @@ impl Host for Nowhere {
     fn fill_random(&self, _buffer: &mut [u8]) {}
     fn log(&self, _level: LogLevel, _line: &str) {}
     fn count(&self, _metric: Metric, _by: u32) {}
+    fn define(&self, _kind: MetricKind, _name: &str) -> Option<MetricId> {
+        None
+    }
+    fn measure(&self, _kind: MetricKind, _id: MetricId, _value: u64) {}
     /// What the proxy's environment will hold is not known here.
     fn environment(&self, name: &str) -> Option<String> {
         Some(name.to_owned())

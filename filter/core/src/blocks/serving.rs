@@ -42,7 +42,7 @@ impl Blocks {
                 errors.extend(some.into_iter().map(|problem| problem.below(&path)));
             }
         }
-        let state = State::new(config, &blocks.stores).map_err(|some| errors.extend(some));
+        let state = State::new(config, &blocks.stores, runtime).map_err(|some| errors.extend(some));
         let pubsub = PubSub::new(config, &blocks.brokers, runtime).map_err(|some| errors.extend(some));
         if !errors.is_empty() {
             return Err(errors);

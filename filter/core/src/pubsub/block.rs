@@ -8,10 +8,12 @@ use crate::api;
 use crate::by_name::ByName;
 use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
 use crate::error::DaprError;
+use crate::host::Time;
 use crate::http::Reply;
 use crate::log_line::Line;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
+use crate::telemetry::meters::{Ended, Meters, What};
 use crate::telemetry::spans::Spans;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -27,17 +29,21 @@ pub(super) struct Site {
     /// Stands before every topic at the broker; usually empty.
     prefix: String,
     pub(super) has_ttl: bool,
+    pub(super) meters: Meters,
 }
 
 impl Site {
     #[inline(never)]
-    fn new(broker: Rc<dyn Broker>, component: Option<&Component>, config: &PluginConfig) -> Self {
+    fn new(name: &str, broker: Rc<dyn Broker>, config: &PluginConfig) -> Self {
+        let component = config.components.iter().find(|component| component.name == name);
         let scopes = component.map(|component| Scopes::read(component, &config.app_id)).unwrap_or_default();
         let is_namespaced =
             |component: &Component| component.metadata.values().any(|text| text.contains("{namespace}"));
         let prefix = if component.is_some_and(is_namespaced) { config.namespace.clone() } else { String::new() };
         let has_ttl = broker.capabilities().contains(&"MESSAGE_TTL");
-        Self { broker, scopes, prefix, has_ttl }
+        let meters = Meters::new(config, name);
+        scopes.each_topic(&|topic| meters.know(topic));
+        Self { broker, scopes, prefix, has_ttl, meters }
     }
 
     pub(super) fn allows(&self, topic: &str, direction: Direction) -> bool {
@@ -97,10 +103,8 @@ impl PubSub {
         runtime: &Runtime,
     ) -> Result<Self, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
-        let site = |(name, broker): (&str, &Rc<dyn Broker>)| {
-            let component = config.components.iter().find(|component| component.name == name);
-            (name.to_owned(), Site::new(Rc::clone(broker), component, config))
-        };
+        let site =
+            |(name, broker): (&str, &Rc<dyn Broker>)| (name.to_owned(), Site::new(name, Rc::clone(broker), config));
         Ok(Self(Rc::new(Inner {
             app_id: config.app_id.clone(),
             app: config.app.clone(),
@@ -193,13 +197,24 @@ impl Inner {
         Ok(site)
     }
 
-    /// Publishes to a topic of this application's naming.
-    pub(super) async fn hand_over(&self, pubsub: &str, mut message: Message) -> Result<(), DaprError> {
+    /// Publishes to a topic of this application's naming, and counts that as `what`.
+    pub(super) async fn hand_over(&self, what: What, pubsub: &str, mut message: Message) -> Result<(), DaprError> {
         let site = self.publishing(pubsub, &message.topic)?;
+        let start = self.runtime.host().now();
         let at_broker = site.broker_topic(&message.topic);
         let topic = std::mem::replace(&mut message.topic, at_broker);
         let published = site.broker.publish(message).await;
+        let start = (what == What::Egress).then_some(start);
+        site.meters.note(self.runtime.host(), &topic, what, Ended::of(published.is_ok()), start);
         published.map_err(|why| error::broker_failed(pubsub, &topic, &why.to_string()))
+    }
+
+    /// Counts what has ended, with its beginning where it is timed.
+    #[inline(never)]
+    pub(super) fn note(&self, pubsub: &str, topic: &str, (what, start): (What, Option<Time>), ended: Ended) {
+        if let Some(site) = self.sites.get(pubsub) {
+            site.meters.note(self.runtime.host(), topic, what, ended, start);
+        }
     }
 
     #[inline(never)]

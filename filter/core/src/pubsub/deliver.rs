@@ -11,11 +11,12 @@ use super::envelope;
 use super::subscription::Subscription;
 use super::{Deliver, Delivered, Message};
 use crate::config::{AppChannel, LogLevel};
-use crate::host::{CallOutcome, HostError, HttpCall, Metric};
+use crate::host::{CallOutcome, HostError, HttpCall, Time};
 use crate::json::{self, RawObject};
 use crate::log_line::Line;
 use crate::runtime::{BoxFuture, Call};
 use crate::telemetry::Trace;
+use crate::telemetry::meters::{Ended, What};
 use crate::timestamp::is_past;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -126,30 +127,36 @@ impl Inner {
             }
             Err(verdict) => verdict,
         };
-        self.conclude(subscription, &message, verdict).await
+        self.conclude(subscription, &message, verdict, (What::Ingress, Some(start))).await
     }
 
     /// Counts and tells what became of an event, and has it kept where the application did not take it.
-    async fn conclude(&self, subscription: &Subscription, message: &Message, verdict: Verdict) -> Delivered {
-        let (metric, level, why) = match verdict {
+    async fn conclude(
+        &self,
+        subscription: &Subscription,
+        message: &Message,
+        verdict: Verdict,
+        as_what: (What, Option<Time>),
+    ) -> Delivered {
+        let (ended, level, why) = match verdict {
             Verdict::Taken => {
-                self.runtime.host().count(Metric::EventsDelivered, 1);
+                self.note(&subscription.pubsub, &subscription.topic, as_what, Ended::Taken);
                 return Delivered::Settled;
             }
             Verdict::Waits(why) => {
                 self.log_event(LogLevel::Warn, subscription, "an event has to wait", &why);
                 return Delivered::Again;
             }
-            Verdict::Refused(why) => (Metric::EventsFailed, LogLevel::Warn, why),
+            Verdict::Refused(why) => (Ended::Refused, LogLevel::Warn, why),
             Verdict::Dropped(Cause::Unrouted) => {
-                (Metric::EventsDropped, LogLevel::Debug, "no rule of the subscription wants it".to_owned())
+                (Ended::Dropped, LogLevel::Debug, "no rule of the subscription wants it".to_owned())
             }
-            Verdict::Dropped(Cause::Meant(why)) => (Metric::EventsDropped, LogLevel::Warn, why),
-            Verdict::Dropped(Cause::Fault(why)) => (Metric::EventsDropped, LogLevel::Error, why),
+            Verdict::Dropped(Cause::Meant(why)) => (Ended::Dropped, LogLevel::Warn, why),
+            Verdict::Dropped(Cause::Fault(why)) => (Ended::Unfit, LogLevel::Error, why),
         };
-        self.runtime.host().count(metric, 1);
+        self.note(&subscription.pubsub, &subscription.topic, as_what, ended);
         self.log_event(level, subscription, "an event was not taken", &why);
-        self.untaken(subscription, message, metric == Metric::EventsDropped).await
+        self.untaken(subscription, message, ended != Ended::Refused).await
     }
 
     /// Begins the call of the application.
@@ -277,7 +284,7 @@ impl Inner {
             return if dropped { Delivered::Settled } else { Delivered::Again };
         };
         let message = Message { topic: dead.clone(), ..message.clone() };
-        match self.hand_over(&subscription.pubsub, message).await {
+        match self.hand_over(What::Egress, &subscription.pubsub, message).await {
             Ok(()) => Delivered::Settled,
             Err(error) => {
                 self.log_event(LogLevel::Error, subscription, "the dead-letter topic did not take it", &error.message);

@@ -11,6 +11,7 @@ use crate::error::DaprError;
 use crate::http::Reply;
 use crate::runtime::BoxFuture;
 use crate::telemetry::Trace;
+use crate::telemetry::meters::What;
 use std::rc::Rc;
 
 /// One event to publish, or the body of a bulk request.
@@ -39,7 +40,7 @@ pub(super) fn publish(inner: Rc<Inner>, mut request: PublishRequest) -> BoxFutur
     let prepared = prepare(&inner, request, raw);
     Box::pin(async move {
         let published = match prepared {
-            Ok((pubsub, message)) => inner.hand_over(&pubsub, message).await,
+            Ok((pubsub, message)) => inner.hand_over(What::Egress, &pubsub, message).await,
             Err(error) => Err(error),
         };
         let reply = published.map_or_else(|error| error.reply(), |()| Reply::no_content());

@@ -34,6 +34,15 @@ impl Scopes {
         }
     }
 
+    /// Every topic that a rule of this application names.
+    pub(crate) fn each_topic(&self, tell: &dyn Fn(&str)) {
+        let none = Vec::new();
+        let scope = |scope| Option::as_ref(scope).unwrap_or(&none);
+        for list in [&self.allowed, &self.protected, scope(&self.publishing), scope(&self.subscribing)] {
+            list.iter().for_each(|topic| tell(topic));
+        }
+    }
+
     /// Whether the application may use the topic. A protected topic needs an entry that lists it.
     pub(crate) fn allow(&self, topic: &str, direction: Direction) -> bool {
         let listed = |list: &[String]| list.iter().any(|entry| entry == topic);

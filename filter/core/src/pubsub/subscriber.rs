@@ -159,6 +159,10 @@ impl Inner {
             let what = format!("topic {topic} of pubsub {pubsub} has no use of its dead-letter topic {dead}");
             self.log(LogLevel::Error, &what, "the component's scopes do not let this app id publish there");
         }
+        [Some(topic), subscription.dead_letter_topic.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|it| site.meters.know(it));
         let at_broker = site.broker_topic(topic);
         table.routed.get_or_insert_with(pubsub, ByName::default).insert(at_broker, Rc::clone(&subscription));
     }

@@ -7,8 +7,10 @@ use crate::app::Request;
 use crate::by_name::ByName;
 use crate::config::{PluginConfig, Problem};
 use crate::error::DaprError;
+use crate::host::Time;
 use crate::http::Reply;
-use crate::runtime::BoxFuture;
+use crate::runtime::{BoxFuture, Runtime};
+use crate::telemetry::meters::{Ended, Meters, What};
 use std::rc::Rc;
 
 /// State management for one application.
@@ -25,6 +27,8 @@ pub(super) struct Site {
     pub(super) name: String,
     pub(super) store: Rc<dyn StateStore>,
     prefix: Prefix,
+    runtime: Runtime,
+    meters: Meters,
 }
 
 impl Site {
@@ -38,6 +42,17 @@ impl Site {
         }
         Ok(self.prefix.full(key))
     }
+
+    /// When what is [noted](Site::note) later begins.
+    pub(super) fn now(&self) -> Time {
+        self.runtime.host().now()
+    }
+
+    /// Counts an operation of the store.
+    #[inline(never)]
+    pub(super) fn note(&self, what: What, start: Time, is_done: bool) {
+        self.meters.note(self.runtime.host(), "", what, Ended::of(is_done), Some(start));
+    }
 }
 
 impl State {
@@ -46,7 +61,11 @@ impl State {
     /// # Errors
     /// Each thing in the configuration that cannot be used.
     #[inline(never)]
-    pub fn new(config: &PluginConfig, stores: &ByName<Rc<dyn StateStore>>) -> Result<Self, Vec<Problem>> {
+    pub fn new(
+        config: &PluginConfig,
+        stores: &ByName<Rc<dyn StateStore>>,
+        runtime: &Runtime,
+    ) -> Result<Self, Vec<Problem>> {
         let mut sites = ByName::default();
         let mut problems = Vec::new();
         for (at, component) in config.components.iter().enumerate() {
@@ -59,7 +78,9 @@ impl State {
                 (Ok(_), None) => {}
                 (Ok(prefix), Some(store)) => {
                     let name = component.name.clone();
-                    sites.insert(name.clone(), Rc::new(Site { name, store: Rc::clone(store), prefix }));
+                    let (meters, runtime) = (Meters::new(config, &name), runtime.clone());
+                    let site = Site { name: name.clone(), store: Rc::clone(store), prefix, runtime, meters };
+                    sites.insert(name, Rc::new(site));
                 }
             }
         }

@@ -7,6 +7,7 @@ use crate::error::DaprError;
 use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
+use crate::telemetry::meters::What;
 use crate::timestamp::rfc3339;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -28,7 +29,9 @@ pub(super) fn get(site: Rc<Site>, request: &Request) -> Flow {
     Ok(Box::pin(async move {
         let course = Course { room: Cell::new(MAX_VALUES), away: Cell::new(false) };
         let flows = keys.into_iter().map(|key| one(&site, key, &course));
+        let start = site.now();
         let entries = join_some(flows, at_once).await;
+        site.note(What::BulkGet, start, is_whole(&entries));
         match entries.into_iter().collect::<Option<Vec<_>>>() {
             Some(entries) => answer(&entries),
             None => too_much().reply(),
@@ -130,6 +133,11 @@ impl Course {
         self.room.set(left.unwrap_or(0));
         left.map(|_| ())
     }
+}
+
+/// Whether every key was read.
+fn is_whole(entries: &[Option<Entry>]) -> bool {
+    entries.iter().all(|entry| entry.as_ref().is_some_and(|entry| entry.read.is_ok()))
 }
 
 #[inline(never)]

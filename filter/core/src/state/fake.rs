@@ -131,7 +131,7 @@ impl Fixture {
             };
             stores.insert(component.name.clone(), built);
         }
-        let block = State::new(&config, &stores).unwrap();
+        let block = State::new(&config, &stores, &runtime).unwrap();
         Self { host, runtime, store, block }
     }
 

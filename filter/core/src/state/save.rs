@@ -9,6 +9,7 @@ use crate::error::{DaprError, MAX_MESSAGE};
 use crate::http::Reply;
 use crate::json;
 use crate::runtime::{BoxFuture, join_some};
+use crate::telemetry::meters::What;
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -23,8 +24,11 @@ pub(super) fn save(site: Rc<Site>, request: &Request) -> Flow {
     Ok(Box::pin(async move {
         let away = Cell::new(false);
         let flows = writes.into_iter().map(|write| one(&site, write, &away));
+        let start = site.now();
         let ended = join_some(flows, AT_ONCE).await;
-        match summary(&ended) {
+        let failed = summary(&ended);
+        site.note(What::Set, start, failed.is_none());
+        match failed {
             None => Reply::no_content(),
             Some((kind, why)) => error::save_failed(&site.name, kind, &why).reply(),
         }

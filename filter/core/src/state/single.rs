@@ -5,15 +5,18 @@ use super::{DeleteRequest, Record, StoreError, error, options};
 use crate::api::query;
 use crate::app::Request;
 use crate::http::Reply;
+use crate::telemetry::meters::What;
 use crate::timestamp::rfc3339;
 use std::rc::Rc;
 
 /// `GET /v1.0/state/{store}/{key}`: the bytes as they are stored, 204 for none.
 #[inline(never)]
 pub(super) fn get(site: Rc<Site>, key: String) -> Flow {
-    let read = site.store.get(site.full_key(&key)?);
+    let (start, read) = (site.now(), site.store.get(site.full_key(&key)?));
     Ok(Box::pin(async move {
-        match read.await {
+        let read = read.await;
+        site.note(What::Get, start, read.is_ok());
+        match read {
             Ok(Some(record)) => found(record),
             Ok(None) => Reply::no_content(),
             Err(why) => error::get_failed(&site.name, &key, &why).reply(),
@@ -38,9 +41,11 @@ fn found(record: Record) -> Reply {
 #[inline(never)]
 pub(super) fn delete(site: Rc<Site>, key: String, request: &Request) -> Flow {
     let removal = removal(site.full_key(&key)?, request).map_err(|why| error::delete_failed(&key, &why))?;
-    let removed = site.store.delete(removal);
+    let (start, removed) = (site.now(), site.store.delete(removal));
     Ok(Box::pin(async move {
-        match removed.await {
+        let removed = removed.await;
+        site.note(What::Delete, start, removed.is_ok());
+        match removed {
             Ok(()) => Reply::no_content(),
             Err(why) => error::delete_failed(&key, &why).reply(),
         }

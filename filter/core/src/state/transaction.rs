@@ -9,14 +9,16 @@ use crate::app::Request;
 use crate::error::DaprError;
 use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, RawValue};
+use crate::telemetry::meters::What;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// What a store says that can do it.
 const TRANSACTIONAL: &str = "TRANSACTIONAL";
 
 /// `POST /v1.0/state/{store}/transaction`: 204 once all operations are done.
 #[inline(never)]
-pub(super) fn transact(site: &Site, request: &Request) -> Flow {
+pub(super) fn transact(site: &Rc<Site>, request: &Request) -> Flow {
     if !site.store.capabilities().contains(&TRANSACTIONAL) {
         return Err(error::no_transactions(&site.name));
     }
@@ -27,9 +29,11 @@ pub(super) fn transact(site: &Site, request: &Request) -> Flow {
     if let Some(most) = site.store.max_operations().filter(|most| operations.len() > *most) {
         return Err(error::too_many_operations(&site.name, operations.len(), most));
     }
-    let done = site.store.transact(operations);
+    let (start, site, done) = (site.now(), Rc::clone(site), site.store.transact(operations));
     Ok(Box::pin(async move {
-        match done.await {
+        let done = done.await;
+        site.note(What::Transaction, start, done.is_ok());
+        match done {
             Ok(()) => Reply::no_content(),
             Err(why) => error::transaction_failed(&why).reply(),
         }

@@ -42,6 +42,28 @@ pub(super) fn bootstrap(parts: &Parts) -> Value {
         "node": {"id": "sidecar~127.0.0.1~app.default~default.svc.cluster.local", "cluster": "app.default"},
         "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],
         "static_resources": {"listeners": parts.listeners, "clusters": parts.clusters},
+        "stats_config": stats(&parts.stat_tags),
+    })
+}
+
+/// What Istio's bootstrap makes labels of, as far as filters can have it, and which statistics it keeps. The inclusion of
+/// what begins with `wasm` is pilot-agent's.
+fn stats(extra: &[String]) -> Value {
+    let extra = extra.iter().map(|tag| json!({"tag_name": tag, "regex": format!(r"({tag}=\.=(.*?);\.;)")}));
+    let own = [
+        json!({"tag_name": "cluster_name", "regex": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"}),
+        json!({"tag_name": "cache", "regex": r"(cache\.(.+?)\.)"}),
+        json!({"tag_name": "component", "regex": r"(component\.(.+?)\.)"}),
+        json!({"tag_name": "tag", "regex": r"(tag\.(.+?);\.)"}),
+        json!({"tag_name": "wasm_filter", "regex": r"(wasm_filter\.(.+?)\.)"}),
+    ];
+    let tags: Vec<_> = extra.chain(own).collect();
+    let kept = ["cluster", "listener_manager", "server", "wasm", "component", "istio"];
+    let kept: Vec<_> = kept.iter().map(|prefix| json!({"prefix": prefix})).collect();
+    json!({
+        "use_all_default_tags": false,
+        "stats_tags": tags,
+        "stats_matcher": {"inclusion_list": {"patterns": kept}},
     })
 }
 

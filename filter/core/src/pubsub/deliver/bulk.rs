@@ -14,6 +14,7 @@ use crate::pubsub::subscription::{Bulk, Subscription};
 use crate::pubsub::{Delivered, Message};
 use crate::runtime::{BoxFuture, Call, Sender, channel};
 use crate::telemetry::Trace;
+use crate::telemetry::meters::{Ended, What};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -129,6 +130,9 @@ impl Inner {
                     let begun = (start, event.message.data.len());
                     inner.delivered(&subscription, &event.trace, begun, status, verdict.error());
                 }
+                let is_taken = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Taken));
+                let ended = if is_taken { Ended::Taken } else { Ended::Refused };
+                inner.note(&subscription.pubsub, &subscription.topic, (What::IngressBulk, Some(start)), ended);
                 inner.conclude_each(&subscription, events.into_iter().zip(verdicts).collect()).await;
             };
             self.runtime.spawn(Box::pin(flow));
@@ -137,7 +141,7 @@ impl Inner {
 
     async fn conclude_each(&self, subscription: &Subscription, events: Vec<(Waiting, Verdict)>) {
         for (event, verdict) in events {
-            let delivered = self.conclude(subscription, &event.message, verdict).await;
+            let delivered = self.conclude(subscription, &event.message, verdict, (What::IngressBulkEvent, None)).await;
             event.outcome.send(delivered);
         }
     }

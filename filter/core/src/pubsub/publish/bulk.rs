@@ -11,6 +11,7 @@ use crate::error::DaprError;
 use crate::http::Reply;
 use crate::json::{self, JsonError, RawObject, RawValue, write_string};
 use crate::runtime::{BoxFuture, join_some};
+use crate::telemetry::meters::{Ended, What};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -40,14 +41,16 @@ pub(super) async fn publish(inner: &Inner, request: PublishRequest, span: Option
         Ok(entries) => entries,
         Err(error) => return error.reply(),
     };
+    let start = inner.runtime.host().now();
     let flows = entries.into_iter().map(|entry| one(inner, &request.pubsub, entry));
     let failed: Vec<_> = join_some(flows, AT_ONCE).await.into_iter().flatten().collect();
+    inner.note(&request.pubsub, &request.topic, (What::EgressBulk, Some(start)), Ended::of(failed.is_empty()));
     if failed.is_empty() { Reply::no_content() } else { failed_reply(&failed) }
 }
 
 fn one<'a>(inner: &'a Inner, pubsub: &'a str, entry: Entry) -> BoxFuture<'a, Option<Failed>> {
     Box::pin(async move {
-        let published = inner.hand_over(pubsub, entry.message).await;
+        let published = inner.hand_over(What::EgressBulkEvent, pubsub, entry.message).await;
         if let Some(span) = &entry.span {
             inner.published(span, "", published.as_ref().err().map(|error| error.message.as_str()));
         }

@@ -93,7 +93,8 @@ fn a_key_prefix_that_cannot_be_used_is_told_when_the_configuration_is_read() {
     let config = json!({"version": 1, "appId": "myapp", "components": [component]});
     let config = PluginConfig::read(config.to_string().as_bytes()).unwrap();
     let store: std::rc::Rc<dyn crate::state::StateStore> = std::rc::Rc::new(crate::state::fake::FakeStore::default());
-    let errors = State::new(&config, &[("m".to_owned(), store)].into_iter().collect()).err().unwrap();
+    let runtime = crate::runtime::Runtime::new(crate::fake::FakeHost::new(), config.log_level);
+    let errors = State::new(&config, &[("m".to_owned(), store)].into_iter().collect(), &runtime).err().unwrap();
     let expected = "$.components[0].metadata.keyPrefix holds \"||\", which stands between prefix and key; take it out";
     assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 }
