@@ -6,8 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use weft_tests::client::Answer;
+use weft_tests::etcd::Etcd;
 use weft_tests::linear::{self, Action, Change, Operation, Rules, Seen, Told};
 use weft_tests::mesh::{Mesh, MeshApp};
+use weft_tests::postgres::Postgres;
 use weft_tests::redis::{Redis, RedisOptions};
 use weft_tests::{soak, wait};
 
@@ -276,4 +278,60 @@ fn values_in_both_stores_are_linearizable_while_instances_of_the_module_trap() {
             }
         }
     });
+}
+
+#[test]
+fn values_in_etcd_are_linearizable_while_it_is_killed_and_stands_still() {
+    for workers in [1, 4] {
+        let mesh = Mesh::builder().workers(workers).etcd(Etcd::start(), json!({})).app("orders").start();
+        let load = Load::new(&mesh, "etcd", Rules::InMemory);
+        load.run(|| {
+            for _ in 0..2 {
+                load.goes_on(100);
+                mesh.etcd().kill();
+                let before = now(&load.counts.failed);
+                wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                mesh.etcd().restart();
+            }
+            load.goes_on(100);
+            mesh.etcd().freeze();
+            mesh.etcd().thaw();
+            load.goes_on(100);
+            mesh.etcd().freeze();
+            let before = now(&load.counts.unknown);
+            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+            mesh.etcd().thaw();
+            load.goes_on(100);
+        });
+        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+    }
+}
+
+#[test]
+fn values_in_postgresql_are_linearizable_while_it_is_killed_and_stands_still() {
+    for workers in [1, 4] {
+        let mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").start();
+        // It lets nobody in before it has read what the dead one had written.
+        mesh.envoy.expect_log("the database system is", 0..=100);
+        let load = Load::new(&mesh, "postgres", Rules::InMemory);
+        load.run(|| {
+            for _ in 0..2 {
+                load.goes_on(100);
+                mesh.postgres().kill();
+                let before = now(&load.counts.failed);
+                wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                mesh.postgres().restart();
+            }
+            load.goes_on(100);
+            mesh.postgres().freeze();
+            mesh.postgres().thaw();
+            load.goes_on(100);
+            mesh.postgres().freeze();
+            let before = now(&load.counts.unknown);
+            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+            mesh.postgres().thaw();
+            load.goes_on(100);
+        });
+        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+    }
 }
