@@ -167,6 +167,19 @@ pub trait StateStore {
     /// Reads a value; `None` if there is none.
     fn get(&self, key: String) -> BoxFuture<'static, Result<Option<Record>, StoreError>>;
 
+    /// How many values [`StateStore::get_many`] reads with one call; 1 where it is of no use.
+    #[cfg(feature = "etcd")]
+    fn at_a_time(&self) -> usize {
+        1
+    }
+
+    /// Reads as many values as [`StateStore::at_a_time`] says, or fewer; in the order of the keys.
+    /// Those of the last keys may be missing where the store does not answer.
+    #[cfg(feature = "etcd")]
+    fn get_many(&self, _keys: Vec<String>) -> BoxFuture<'static, Vec<Result<Option<Record>, StoreError>>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
     /// Stores a value.
     fn set(&self, request: SetRequest) -> BoxFuture<'static, Result<(), StoreError>>;
 

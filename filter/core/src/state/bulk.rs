@@ -1,5 +1,8 @@
 //! Reading many values with one request.
 
+#[cfg(feature = "etcd")]
+mod together;
+
 use super::block::{Flow, Site};
 use super::{Record, StoreError, error};
 use crate::app::Request;
@@ -28,9 +31,8 @@ pub(super) fn get(site: Rc<Site>, request: &Request) -> Flow {
     let Asked { keys, at_once } = read(&site, request)?;
     Ok(Box::pin(async move {
         let course = Course { room: Cell::new(MAX_VALUES), away: Cell::new(false) };
-        let flows = keys.into_iter().map(|key| one(&site, key, &course));
         let start = site.now();
-        let entries = join_some(flows, at_once).await;
+        let entries = get_all(&site, keys, &course, at_once).await;
         site.note(What::BulkGet, start, is_whole(&entries));
         match entries.into_iter().collect::<Option<Vec<_>>>() {
             Some(entries) => answer(&entries),
@@ -99,27 +101,61 @@ fn parallelism(value: RawValue<'_>) -> Result<usize, JsonError> {
     Ok(usize::try_from(number).ok().filter(|number| *number > 0).map_or(AT_ONCE, |number| number.min(AT_ONCE)))
 }
 
+/// Reads the keys, each with a call of its own or some with one, as the store likes.
+fn get_all<'a>(
+    site: &'a Site,
+    keys: Vec<Key>,
+    course: &'a Course,
+    at_once: usize,
+) -> BoxFuture<'a, Vec<Option<Entry>>> {
+    #[cfg(feature = "etcd")]
+    if site.store.at_a_time().min(at_once) > 1 {
+        return together::get_all(site, keys, course, at_once);
+    }
+    let flows = keys.into_iter().map(move |key| one(site, key, course));
+    Box::pin(join_some(flows, at_once))
+}
+
 /// Reads one key; `None` if there is no room for more values. Once that is so, or the store is away, the store is not
 /// asked any more.
 fn one<'a>(site: &'a Site, key: Key, course: &'a Course) -> BoxFuture<'a, Option<Entry>> {
     Box::pin(async move {
         let Key { own: key, full } = key;
-        if course.room.get() == 0 {
-            return None;
+        match course.way() {
+            Way::Full => None,
+            Way::Away => Some(not_tried(key)),
+            Way::Open => course.entry(key, site.store.get(full).await),
         }
-        if course.away.get() {
-            return Some(Entry {
-                key,
-                read: Err(Cow::Borrowed("not tried: the store did not answer for another key")),
-            });
-        }
-        let read = site.store.get(full).await;
-        course.note(&read)?;
-        Some(Entry { key, read: read.map_err(|why| Cow::Owned(why.to_string())) })
     })
 }
 
+/// Whether the store is to be asked.
+enum Way {
+    Open,
+    /// There is no room for more values.
+    Full,
+    Away,
+}
+
+fn not_tried(key: String) -> Entry {
+    Entry { key, read: Err(Cow::Borrowed("not tried: the store did not answer for another key")) }
+}
+
 impl Course {
+    fn way(&self) -> Way {
+        match (self.room.get(), self.away.get()) {
+            (0, _) => Way::Full,
+            (_, true) => Way::Away,
+            (_, false) => Way::Open,
+        }
+    }
+
+    /// `None` if there is no room for what was read.
+    fn entry(&self, key: String, read: Result<Option<Record>, StoreError>) -> Option<Entry> {
+        self.note(&read)?;
+        Some(Entry { key, read: read.map_err(|why| Cow::Owned(why.to_string())) })
+    }
+
     /// `None` if there is no room for what was read.
     fn note(&self, read: &Result<Option<Record>, StoreError>) -> Option<()> {
         let size = match read {

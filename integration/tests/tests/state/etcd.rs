@@ -183,6 +183,33 @@ fn a_lease_whose_value_was_not_written_is_given_back() {
     assert_eq!(stored(&client, "a").1, stored(&client, "c").1);
 }
 
+#[test]
+fn a_bulk_get_asks_for_twenty_values_with_one_call() {
+    let mesh = mesh(1, Etcd::start());
+    let store = store(&mesh);
+    let keys: Vec<String> = (0..100).map(|number| format!("k{number}")).collect();
+    let items: Vec<Value> = keys.iter().enumerate().map(|(at, key)| json!({"key": key, "value": at})).collect();
+    dapr::no_content(&store.save(&json!(items)));
+    let sent = || mesh.envoy.admin().stat("cluster.weft_tcp_etcd.upstream_rq_total");
+    for (parallelism, calls) in [(0, 5), (7, 15), (1, 100), (1000, 5)] {
+        let before = sent();
+        let entries = store.bulk(&json!({"keys": keys, "parallelism": parallelism})).expect(200).json();
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!((&entries[at]["key"], &entries[at]["data"]), (&json!(key), &json!(at)), "{parallelism}");
+            assert!(entries[at]["etag"].is_string());
+        }
+        assert_eq!(sent() - before, calls, "{parallelism}");
+    }
+    mesh.etcd().kill();
+    wait::until_true("the outage is noticed", || store.get("k").status == 500);
+    let entries = store.bulk(&json!({"keys": keys})).expect(200).json();
+    let errors = |words: &str| {
+        let tells = |entry: &&Value| entry["error"].as_str().unwrap().contains(words);
+        entries.as_array().unwrap().iter().filter(tells).count()
+    };
+    assert_eq!((errors("no connection to weft_tcp_etcd"), errors("not tried")), (40, 60));
+}
+
 fn writes(store: &Store<'_>, key: &str) -> [(Call, &'static str); 4] {
     let operations = json!({"operations": [{"operation": "upsert", "request": {"key": key, "value": 2}}]});
     let etag = store.get(key).header("etag").unwrap_or("7").to_owned();

@@ -3,6 +3,7 @@
 //! The etag is the number of a key's last write (`mod_revision`). Every write is one transaction of etcd's, so that what
 //! was compared still holds when it is done.
 
+mod many;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,14 @@ impl StateStore for EtcdStore {
 
     fn get(&self, key: String) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
         Box::pin(get(Rc::clone(&self.place), key))
+    }
+
+    fn at_a_time(&self) -> usize {
+        many::MOST.min(self.max_operations)
+    }
+
+    fn get_many(&self, keys: Vec<String>) -> BoxFuture<'static, Vec<Result<Option<Record>, StoreError>>> {
+        Box::pin(many::get(Rc::clone(&self.place), keys))
     }
 
     fn set(&self, request: SetRequest) -> BoxFuture<'static, Result<(), StoreError>> {
@@ -134,11 +143,8 @@ impl Place {
 async fn get(place: Rc<Place>, key: String) -> Result<Option<Record>, StoreError> {
     let until = place.client.deadline();
     let answer = place.client.read(Method::Range, wire::range(&place.full(&key)), until).await;
-    match wire::of_range(&answer.map_err(Failure::of_read)?) {
-        Ok(None) => Ok(None),
-        Ok(Some(stored)) => place.record(&key, stored).map(Some),
-        Err(Malformed) => Err(strange_answer()),
-    }
+    let found = wire::of_range(&answer.map_err(Failure::of_read)?).map_err(|Malformed| strange_answer())?;
+    found.map(|stored| place.record(&key, stored)).transpose()
 }
 
 #[inline(never)]

@@ -126,6 +126,17 @@ impl Txn {
         out.end(operation);
     }
 
+    /// Reads a value.
+    #[inline(never)]
+    pub(crate) fn read(&mut self, key: &str) {
+        let Self(out) = self;
+        let operation = out.begin(2);
+        let range = out.begin(1);
+        out.bytes(1, key.as_bytes());
+        out.end(range);
+        out.end(operation);
+    }
+
     /// Reads the number of a key's last write if a demand is not met.
     #[inline(never)]
     pub(crate) fn else_look(&mut self, key: &str) {
@@ -169,15 +180,32 @@ pub(crate) fn of_txn(answer: &[u8]) -> Result<Outcome, Malformed> {
     Ok(Outcome::Unmet(seen.into_iter().collect::<Result<_, _>>()?))
 }
 
-/// A `ResponseOp` of [`Txn::else_look`].
-fn of_look(response: &[u8]) -> Result<i64, Malformed> {
+/// The values out of the `TxnResponse` of a transaction that only reads, in the order of [`Txn::read`].
+#[inline(never)]
+pub(crate) fn of_reads(answer: &[u8]) -> Result<Vec<Option<Stored>>, Malformed> {
+    let mut found = Vec::new();
+    read(answer, &mut |field, value| {
+        if let (3, Value::Bytes(response)) = (field, value) {
+            found.push(of_response(response));
+        }
+    })?;
+    found.into_iter().collect()
+}
+
+/// A `ResponseOp` of a `RangeRequest`.
+fn of_response(response: &[u8]) -> Result<Option<Stored>, Malformed> {
     let mut found = Ok(None);
     read(response, &mut |field, value| {
         if let (1, Value::Bytes(range)) = (field, value) {
             found = of_range(range);
         }
     })?;
-    Ok(found?.map_or(0, |stored| stored.revision))
+    found
+}
+
+/// A `ResponseOp` of [`Txn::else_look`].
+fn of_look(response: &[u8]) -> Result<i64, Malformed> {
+    Ok(of_response(response)?.map_or(0, |stored| stored.revision))
 }
 
 /// A value as it is stored, in three parts of which the middle one is lent.

@@ -297,3 +297,40 @@ fn health_tells_why_etcd_was_never_reached_until_it_is() {
     setup.answer(answered(&Message::default()));
     assert_eq!(setup.store.trouble(), None);
 }
+
+#[test]
+fn several_values_are_read_with_one_call_or_one_by_one_where_that_gives_nothing() {
+    let setup = Setup::new("v2");
+    let keys = || vec!["a".to_owned(), "b".to_owned(), "a".to_owned()];
+    assert_eq!(setup.store.at_a_time(), 20);
+    let begin = || {
+        let flow = setup.store.get_many(keys());
+        setup.begin(Box::pin(async move { Ok(flow.await) }))
+    };
+    let read = begin();
+    let (path, message) = setup.answer(transacted(true, &[found(7, OF_DAPRD), Message::default(), found(7, b"x")]));
+    assert_eq!(path, "/etcdserverpb.KV/Txn");
+    let asked: Vec<_> =
+        parts(&message).iter().map(|(_, operation)| parts(&parts(operation)[0].1)[0].1.clone()).collect();
+    assert_eq!(asked, [b"/a", b"/b", b"/a"]);
+    let [Ok(Some(first)), Ok(None), Err(StoreError::Failed { .. })] = &read.take().unwrap().unwrap()[..] else {
+        panic!("each has its own")
+    };
+    assert_eq!((first.data.as_slice(), first.etag.as_deref()), (&b"\"v\""[..], Some("7")));
+
+    for lost in [GrpcOutcome::default(), ended(3, "etcdserver: too many operations in txn request")] {
+        let read = begin();
+        setup.answer(lost);
+        for _ in keys() {
+            assert_eq!(setup.answer(answered(&found(7, OF_DAPRD))).0, "/etcdserverpb.KV/Range");
+        }
+        assert!(read.take().unwrap().unwrap().iter().all(Result::is_ok));
+    }
+    for away in [made_up("no healthy upstream"), transacted(true, &[])] {
+        let read = begin();
+        setup.answer(away);
+        let read = read.take().unwrap().unwrap();
+        assert!(read.len() == 3 && read.iter().all(|it| matches!(it, Err(StoreError::Unavailable { .. }))), "{read:?}");
+    }
+    assert!(setup.no_call());
+}
