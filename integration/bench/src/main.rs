@@ -10,6 +10,7 @@ mod memory;
 mod report;
 mod rig;
 mod sink;
+mod stores;
 mod targets;
 
 use clap::Parser;
@@ -64,11 +65,11 @@ fn run(options: &Options) -> Result<(), String> {
     rigs.extend(daprd::rigs(|row| options.wants(row), app.port, redis.port())?);
     let (time, events) = if options.quick { (1, 6_000) } else { (4, 24_000) };
     let time = Duration::from_secs(time);
-    let costs = rigs.iter().map(|rig| (rig.name, Cost::default())).collect();
+    let costs = rigs.iter().map(|rig| (rig.name.to_owned(), Cost::default())).collect();
     let mut report = Report { costs, ..Report::default() };
     let events_too = options.wants(EVENT);
     if events_too {
-        report.costs.push((EVENT, Cost::default()));
+        report.costs.push((EVENT.to_owned(), Cost::default()));
     }
     // All of them read the same value: the layout in Redis is one.
     if let Some(rig) = rigs.iter().find(|rig| [GET, daprd::GET].contains(&rig.name)) {
@@ -77,7 +78,7 @@ fn run(options: &Options) -> Result<(), String> {
     for repetition in 1..=options.repetitions.max(3) {
         for (rig, (_, cost)) in rigs.iter().zip(&mut report.costs) {
             eprintln!("repetition {repetition}: {}", rig.name);
-            runtime.block_on(measure::once(rig, time, cost))?;
+            runtime.block_on(measure::once(&rig.job(), time, cost))?;
         }
         if let Some((_, cost)) = report.costs.last_mut().filter(|_| events_too) {
             eprintln!("repetition {repetition}: {EVENT}");
@@ -85,6 +86,9 @@ fn run(options: &Options) -> Result<(), String> {
         }
     }
     drop(rigs);
+    // They are many.
+    let time = time.min(Duration::from_secs(1));
+    stores::measure(&runtime, |row| options.wants(row), options.repetitions.max(3), time, &mut report)?;
     if options.only.is_empty() {
         eprintln!("Redis by itself");
         report.redis = redis_benchmark(redis.port());

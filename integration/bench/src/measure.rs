@@ -1,6 +1,5 @@
 //! Measuring: repetitions that take turns, medians and spreads.
 
-use crate::rig::Rig;
 use crate::{cpu, load};
 use serde::Serialize;
 use std::time::Duration;
@@ -44,17 +43,34 @@ pub struct Cost {
     pub per_second: Series,
 }
 
-/// Loads a chain once and notes its cost.
+/// A request, to be sent again and again.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// What errors call it.
+    pub name: &'a str,
+    /// Processes whose CPU time counts.
+    pub pids: Vec<u32>,
+    /// Where it goes in, on 127.0.0.1.
+    pub port: u16,
+    /// Its bytes.
+    pub request: &'a [u8],
+    /// The status of a good answer.
+    pub wanted: u16,
+    /// Connections that send it at the same time.
+    pub connections: usize,
+}
+
+/// Sends a request for some time and notes its cost.
 ///
 /// # Errors
 /// An Envoy has ended, or an answer was not the wanted one: numbers of failures are worth nothing.
-pub async fn once(rig: &Rig, time: Duration, cost: &mut Cost) -> Result<(), String> {
-    let pids = rig.pids();
-    let go = |time| load::run(rig.port, &rig.request, rig.wanted, CONNECTIONS, time);
+pub async fn once(rig: &Job<'_>, time: Duration, cost: &mut Cost) -> Result<(), String> {
+    let pids = &rig.pids;
+    let go = |time| load::run(rig.port, rig.request, rig.wanted, rig.connections, time);
     go(time / 5).await.map_err(|error| format!("{}: {error}", rig.name))?;
-    let before = total(&pids)?;
+    let before = total(pids)?;
     let load = go(time).await.map_err(|error| format!("{}: {error}", rig.name))?;
-    let used = total(&pids)?.saturating_sub(before);
+    let used = total(pids)?.saturating_sub(before);
     if load.failed > 0 || load.done == 0 {
         return Err(format!("{}: {} of {} requests failed", rig.name, load.failed, load.failed + load.done));
     }
@@ -63,7 +79,7 @@ pub async fn once(rig: &Rig, time: Duration, cost: &mut Cost) -> Result<(), Stri
     Ok(())
 }
 
-/// Connections of the load generator.
+/// Connections of the load generator, where nothing else is said.
 pub const CONNECTIONS: usize = 16;
 
 /// CPU time of several processes.

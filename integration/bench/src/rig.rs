@@ -1,6 +1,7 @@
 //! What is measured: a chain of Envoys in front of the application, and the request that is sent through it.
 
 use crate::daprd::Daprd;
+use crate::measure::{CONNECTIONS, Job};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use weft::bootstrap::{Admin, App, Backend, Proxy, backend_cluster};
@@ -10,7 +11,7 @@ use weft_tests::mesh::backend;
 use weft_tests::{env, ports};
 
 /// Body of publish and save requests: about 200 bytes, as an order would have.
-const ORDER: &str = r#"{"id":"a4c1d3a2-7f1e-4a57-9d51-0d3f2b7c9e10","customer":"Ada Lovelace","items":[{"sku":"tea-42","count":3,"price":12.5},{"sku":"cup-7","count":1,"price":8.25}],"note":"leave it at the door"}"#;
+pub const ORDER: &str = r#"{"id":"a4c1d3a2-7f1e-4a57-9d51-0d3f2b7c9e10","customer":"Ada Lovelace","items":[{"sku":"tea-42","count":3,"price":12.5},{"sku":"cup-7","count":1,"price":8.25}],"note":"leave it at the door"}"#;
 
 /// The filter that stands in each Envoy of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +58,21 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Processes whose CPU time counts.
-    pub fn pids(&self) -> Vec<u32> {
-        self.proxies.iter().map(Running::pid).collect()
+    /// What is sent to it.
+    pub fn job(&self) -> Job<'_> {
+        let Self { name, port, request, wanted, .. } = self;
+        let pids = self.proxies.iter().map(Running::pid).collect();
+        Job { name, pids, port: *port, request, wanted: *wanted, connections: CONNECTIONS }
     }
 }
 
-fn get(path: &str) -> Vec<u8> {
+/// A `GET`.
+pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into_bytes()
 }
 
-fn post(path: &str, body: &str) -> Vec<u8> {
+/// A `POST` of JSON.
+pub fn post(path: &str, body: &str) -> Vec<u8> {
     let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ");
     format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes()
 }

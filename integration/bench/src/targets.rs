@@ -3,7 +3,7 @@
 use crate::measure::Series;
 use crate::memory::{self, Footprint};
 use crate::report::{Report, Target};
-use crate::{EVENT, GET, INVOKE, LARGER, NOOP_TWICE, PLAIN, PLAIN_TWICE, PUBLISH};
+use crate::{EVENT, GET, INVOKE, LARGER, NOOP_TWICE, PLAIN, PLAIN_TWICE, PUBLISH, SAVE, stores};
 use weft_limits::READY;
 
 /// Holds what was measured against the promises; those whose rows were not measured are left out.
@@ -23,9 +23,12 @@ pub fn judge(report: &Report) -> Vec<Target> {
 fn cpu(report: &Report) -> Vec<Target> {
     let ratio = |name: &str, of: &str| report.cost(name).cpu_us.over(&report.cost(of).cpu_us);
     let gets = report.cost(GET).per_second;
+    let (bulk, single) = stores::bulk_and_single();
     vec![
         at_most("invoke over two no-op filters, CPU", ratio(INVOKE, NOOP_TWICE), 1.15),
-        at_most("state get over proxying one request, CPU", ratio(GET, PLAIN), 0.9),
+        at_most("state get over proxying one request, CPU", ratio(GET, PLAIN), 0.85),
+        at_most("state save over proxying one request, CPU", ratio(SAVE, PLAIN), 0.95),
+        at_most("bulk get of 100 keys over a get of one, CPU", ratio(&bulk, &single), 10.0),
         Target { name: "state gets per second and worker".to_owned(), measured: gets, bound: 25_000.0, at_least: true },
         at_most("publish over proxying one request, CPU", ratio(PUBLISH, PLAIN), 1.1),
         at_most("delivered event over proxying one request, CPU", ratio(EVENT, PLAIN), 1.0),

@@ -32,9 +32,12 @@ pub fn run(options: &Options) -> Outcome {
     bench
         .env("WEFT_WASM", wasm::module("weft.wasm"))
         .env("WEFT_ROUTE_WASM", wasm::module("weft-route.wasm"))
+        .env("WEFT_FULL_WASM", wasm::module("weft-full.wasm"))
         .env("WEFT_NOOP_WASM", wasm::module("noop.wasm"))
         .env("ENVOY_BIN", tools::envoy(None)?)
-        .env("REDIS_SERVER_BIN", tools::redis_server()?);
+        .env("REDIS_SERVER_BIN", tools::redis_server()?)
+        .env("POSTGRES_BIN", tools::postgres()?)
+        .env("ETCD_BIN", tools::etcd()?);
     if options.quick {
         bench.arg("--quick");
     }
