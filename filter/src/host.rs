@@ -36,6 +36,8 @@ thread_local! {
 
 /// The gRPC service name of a link; the path of its request is `/weft.tcp/<cluster>`.
 const LINK_SERVICE: &str = "weft.tcp";
+/// Tells a cluster that leads wherever it is told which server is meant.
+const NODE: &str = "x-weft-node";
 /// A version that no value ever has: it makes Envoy write only where the key is absent (0 would mean "whatever").
 const NEVER: u32 = u32::MAX;
 
@@ -162,7 +164,9 @@ impl Host for Proxy {
         if !Blocks::HAVE_FLOWS {
             return Err(HostError::Gone);
         }
-        hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, Vec::new()).map(TcpId).map_err(refusal)
+        let node = target.node.as_ref().map(|node| (NODE, node.as_bytes()));
+        let metadata = node.into_iter().collect();
+        hostcalls::open_grpc_stream(&target.link, LINK_SERVICE, &target.backend, metadata).map(TcpId).map_err(refusal)
     }
 
     fn tcp_send(&self, id: TcpId, bytes: &[u8]) -> Result<(), HostError> {

@@ -76,6 +76,18 @@ pub struct TcpTarget {
     pub link: String,
     /// Cluster of the backend itself.
     pub backend: String,
+    /// `host:port` of the one server of it that is meant, for a cluster that leads wherever it is told; sent as the
+    /// header `x-weft-node`. Absent for a cluster that knows its servers.
+    pub node: Option<String>,
+}
+
+impl fmt::Display for TcpTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Some(node) => write!(f, "{node} by {}", self.backend),
+            None => f.write_str(&self.backend),
+        }
+    }
 }
 
 /// Why the proxy refused to begin something. Nothing was sent.

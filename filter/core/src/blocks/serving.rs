@@ -134,7 +134,9 @@ impl Blocks {
 
 fn site(component: &Component, config: &PluginConfig, runtime: &Runtime) -> Site {
     let target = match (&config.link, &component.cluster) {
-        (Some(link), Some(backend)) => Some(TcpTarget { link: link.cluster.clone(), backend: backend.clone() }),
+        (Some(link), Some(backend)) => {
+            Some(TcpTarget { link: link.cluster.clone(), backend: backend.clone(), node: None })
+        }
         _ => None,
     };
     Site { runtime: runtime.clone(), app_id: config.app_id.clone(), namespace: config.namespace.clone(), target }

@@ -14,7 +14,7 @@ impl Site {
             runtime: runtime.clone(),
             app_id: "orders".to_owned(),
             namespace: "default".to_owned(),
-            target: Some(TcpTarget { link: "link".to_owned(), backend: backend.to_owned() }),
+            target: Some(TcpTarget { link: "link".to_owned(), backend: backend.to_owned(), node: None }),
         }
     }
 }

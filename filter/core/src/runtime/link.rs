@@ -73,9 +73,9 @@ pub struct LinkSettings {
     pub reply_timeout: Duration,
     /// Collect commands while a reply is outstanding. Not for commands that block.
     pub batch: bool,
-    /// Try at once to connect for a command, and give it back if that fails, when there has been no connection for
-    /// `unsent_timeout`. Not for whoever would only ask again.
-    pub fails_at_once: bool,
+    /// When there has been no connection for that long, try at once to connect for a command, and give it back if that
+    /// fails. Absent for whoever would only ask again.
+    pub fails_after: Option<Duration>,
 }
 
 impl Default for LinkSettings {
@@ -86,7 +86,7 @@ impl Default for LinkSettings {
             unsent_timeout: Duration::from_secs(2),
             reply_timeout: Duration::from_secs(5),
             batch: true,
-            fails_at_once: false,
+            fails_after: None,
         }
     }
 }
@@ -145,6 +145,25 @@ impl<C: Codec> Link<C> {
     /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
     pub fn never_up(&self) -> Option<String> {
         self.0.never_up()
+    }
+
+    /// Whether there is no connection although one was tried.
+    #[cfg(feature = "redis-nodes")]
+    pub fn is_down(&self) -> bool {
+        self.0.is_down()
+    }
+
+    /// How many connections there have been. As long as it stays the same, so does the connection.
+    #[cfg(feature = "redis")]
+    pub fn connections(&self) -> u32 {
+        self.0.connections()
+    }
+
+    /// Ends the connection: what waits is given back unsent, and what was sent is of unknown outcome. For a link that
+    /// will be dropped.
+    #[cfg(feature = "redis-nodes")]
+    pub fn abandon(&self, reason: &str) {
+        self.0.abandon(reason);
     }
 
     /// How many commands have no reply yet.

@@ -30,7 +30,8 @@ use std::time::Duration;
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let Settings { login, schema, timeout, clean_every, connections } = settings::read(component)?;
     let target = site.target.clone().ok_or_else(|| vec![Problem::no_link()])?;
-    let patience = LinkSettings { fails_at_once: true, reply_timeout: timeout, ..LinkSettings::default() };
+    let patience =
+        LinkSettings { fails_after: Some(Duration::from_secs(2)), reply_timeout: timeout, ..LinkSettings::default() };
     let link = |_| {
         let wire = Wire::new(site.runtime.clone(), Rc::clone(&login), Rc::clone(&schema));
         Link::new(site.runtime.clone(), target.clone(), wire, patience.clone())

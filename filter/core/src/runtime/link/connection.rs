@@ -24,8 +24,8 @@ struct Inner<C: Codec> {
     received: Received,
     backoff: Duration,
     last_error: String,
-    /// Whether the backend has ever accepted us.
-    reached: bool,
+    /// How often the backend has accepted us.
+    connections: u32,
     /// Since when there is no connection, although one was tried.
     down_since: Option<Time>,
     /// What the log was told of failed attempts since the connection was up, and when.
@@ -65,7 +65,7 @@ impl<C: Codec> Connection<C> {
             received: Received::default(),
             backoff: FIRST_BACKOFF,
             last_error: "not connected yet".to_owned(),
-            reached: false,
+            connections: 0,
             down_since: None,
             told: None,
             keeper: false,
@@ -78,6 +78,26 @@ impl<C: Codec> Connection<C> {
         matches!(self.inner.borrow().state, State::Up { .. })
     }
 
+    /// How many connections there have been.
+    #[cfg(feature = "redis")]
+    pub(super) fn connections(&self) -> u32 {
+        self.inner.borrow().connections
+    }
+
+    /// Whether there is no connection although one was tried.
+    #[cfg(feature = "redis-nodes")]
+    pub(super) fn is_down(&self) -> bool {
+        self.inner.borrow().down_since.is_some()
+    }
+
+    /// Gives back everything: what was sent may have been done.
+    #[cfg(feature = "redis-nodes")]
+    #[inline(never)]
+    pub(super) fn abandon(&self, reason: &str) {
+        self.give_up(reason, Duration::ZERO);
+        self.fail_unsent_before(Time::MAX);
+    }
+
     /// How many commands have no reply yet.
     pub(super) fn waiting(&self) -> usize {
         self.inner.borrow().queue.len()
@@ -86,14 +106,14 @@ impl<C: Codec> Connection<C> {
     /// Why the backend was never reached; `None` if it was, or if no attempt has ended yet.
     #[inline(never)]
     pub(super) fn never_up(&self) -> Option<String> {
-        let tried = matches!(*self.inner.borrow(), Inner { reached: false, down_since: Some(_), .. });
+        let tried = matches!(*self.inner.borrow(), Inner { connections: 0, down_since: Some(_), .. });
         tried.then(|| self.why_unsent())
     }
 
     /// Whether there was no connection for so long that a failed attempt gives back all that waits.
     fn is_given_up(&self) -> bool {
-        let since = self.inner.borrow().down_since.filter(|_| self.settings.fails_at_once);
-        since.is_some_and(|since| self.runtime.now() >= since + self.settings.unsent_timeout)
+        let since = self.inner.borrow().down_since.zip(self.settings.fails_after);
+        since.is_some_and(|(since, patience)| self.runtime.now() >= since + patience)
     }
 
     pub(super) fn now(&self) -> Time {
@@ -107,7 +127,7 @@ impl<C: Codec> Connection<C> {
         if waiting >= self.settings.max_commands || bytes > self.settings.max_bytes {
             drop(inner);
             self.runtime.host().count(Metric::LinkFull, 1);
-            let (backend, size, most) = (&self.target.backend, command.size(), self.settings.max_bytes);
+            let (backend, size, most) = (&self.target, command.size(), self.settings.max_bytes);
             let reason = if size > most {
                 format!("{size} bytes for {backend} are more than one command may have: {most}")
             } else {
@@ -178,7 +198,7 @@ impl<C: Codec> Connection<C> {
 
     #[inline(never)]
     fn why_unsent(&self) -> String {
-        let backend = &self.target.backend;
+        let backend = &self.target;
         if self.is_up() {
             return format!("{backend} was too slow: earlier commands had no reply for too long");
         }
@@ -266,8 +286,7 @@ impl<C: Codec> Connection<C> {
             self.runtime.tcp_close(tcp);
             self.runtime.host().count(Metric::LinkClosed, 1);
         }
-        let unknown =
-            LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target.backend) };
+        let unknown = LinkError::OutcomeUnknown { reason: format!("connection to {} lost: {reason}", self.target) };
         orphans.into_iter().for_each(|command| command.fail(unknown.clone()));
         if self.is_given_up() {
             self.fail_unsent_before(now);
@@ -275,7 +294,8 @@ impl<C: Codec> Connection<C> {
     }
 
     fn say(&self, level: LogLevel, what: &str, why: &str) {
-        let about = [("backend", self.target.backend.as_str())];
+        let backend = self.target.to_string();
+        let about = [("backend", backend.as_str())];
         self.runtime.log(level, &Line { component: "link", about: &about, what, why });
     }
 
@@ -311,7 +331,7 @@ impl<C: Codec> Connection<C> {
         if matches!(self.inner.borrow().state, State::Up { .. }) {
             let mut inner = self.inner.borrow_mut();
             inner.backoff = FIRST_BACKOFF;
-            inner.reached = true;
+            inner.connections += 1;
             inner.down_since = None;
             inner.told = None;
             drop(inner);

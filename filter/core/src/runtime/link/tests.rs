@@ -74,7 +74,7 @@ impl Setup {
     fn with(settings: LinkSettings, password: Option<&'static str>, level: LogLevel) -> Self {
         let host = FakeHost::new();
         let runtime = Runtime::new(host.clone(), level);
-        let target = TcpTarget { link: "weft_link".to_owned(), backend: "backend".to_owned() };
+        let target = TcpTarget { link: "weft_link".to_owned(), backend: "backend".to_owned(), node: None };
         let link = Link::new(runtime.clone(), target, Lines { password }, settings);
         Self { host, runtime, link, outcomes: Rc::default() }
     }

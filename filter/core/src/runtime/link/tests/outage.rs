@@ -3,7 +3,7 @@
 use super::*;
 
 fn quick() -> LinkSettings {
-    LinkSettings { fails_at_once: true, ..LinkSettings::default() }
+    LinkSettings { fails_after: Some(Duration::from_secs(2)), ..LinkSettings::default() }
 }
 
 #[test]
