@@ -9,6 +9,7 @@ mod filters;
 mod guard;
 mod listeners;
 mod names;
+mod nodes;
 mod outside;
 mod protocol;
 mod spans;
@@ -147,18 +148,31 @@ impl App {
 pub struct Backend {
     /// Name of its Envoy cluster; the same as [`Component::cluster`].
     pub cluster: String,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Servers that have the same data, each by host and port.
-    pub others: Vec<(String, u16)>,
+    /// Where it is.
+    pub servers: Servers,
     /// Whether it is spoken to by calls of HTTP/2, such as gRPC's; else by bytes.
     pub http2: bool,
     /// How the connection is secured; absent for not at all.
     pub tls: Option<Tls>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+}
+
+/// Where a [`Backend`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Servers {
+    /// At these places, each by host, a name or an address, and TCP port. All have the same data.
+    At(Vec<(String, u16)>),
+    /// Wherever the filter says for each connection: they are found while it runs.
+    AsAsked,
+}
+
+impl Servers {
+    /// One server.
+    #[must_use]
+    pub fn at(host: &str, port: u16) -> Self {
+        Self::At(vec![(host.to_owned(), port)])
+    }
 }
 
 /// TLS to a [`Backend`].

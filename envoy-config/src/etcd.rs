@@ -5,7 +5,7 @@ mod address;
 #[cfg(test)]
 mod tests;
 
-use crate::bootstrap::{Authorities, Backend, Tls};
+use crate::bootstrap::{Authorities, Backend, Servers, Tls};
 use crate::pem;
 use crate::problem::Problems;
 use crate::redis::Split;
@@ -68,13 +68,12 @@ impl<'a> Reader<'a> {
                 hosts.push(host);
             }
         }
-        let mut hosts = hosts.into_iter();
-        let Some((host, port)) = hosts.next() else {
+        if hosts.is_empty() {
             self.refuse(item, "names no server; write <host>:<port>, several with commas between them");
             return None;
-        };
-        let (cluster, others) = (String::new(), hosts.collect());
-        Some(Backend { cluster, host, port, others, http2: true, tls, connect_timeout: CONNECT_TIMEOUT })
+        }
+        let (cluster, servers) = (String::new(), Servers::At(hosts));
+        Some(Backend { cluster, servers, http2: true, tls, connect_timeout: CONNECT_TIMEOUT })
     }
 
     fn tls(&self) -> Option<Tls> {

@@ -3,7 +3,7 @@
 use crate::bootstrap::App;
 use std::fs;
 use std::path::{Path, PathBuf};
-use weft_core::components::ONLY_IN_FULL;
+use weft_core::components::needs_full;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -31,10 +31,10 @@ impl Variant {
     /// The smallest one that serves these applications.
     #[must_use]
     pub fn serving(apps: &[App]) -> Self {
-        let mut kinds = apps.iter().flat_map(|app| &app.components).map(|component| component.kind.as_str()).peekable();
-        if kinds.peek().is_none() {
+        let mut components = apps.iter().flat_map(|app| &app.components).peekable();
+        if components.peek().is_none() {
             Self::Route
-        } else if kinds.any(|kind| ONLY_IN_FULL.contains(&kind)) {
+        } else if components.any(needs_full) {
             Self::Full
         } else {
             Self::Whole
@@ -166,6 +166,25 @@ mod tests {
                 metadata: Default::default(),
             });
             assert_eq!(Variant::serving(&[App::new("b", 3, 4, None), app.clone()]), variant, "after {kind}");
+        }
+    }
+
+    #[test]
+    fn a_redis_of_several_servers_takes_the_full_module() {
+        for (name, value, variant) in [
+            ("redisType", "cluster", Variant::Full),
+            ("Failover", "true", Variant::Full),
+            ("failover", "false", Variant::Whole),
+        ] {
+            let mut app = App::new("a", 1, 2, None);
+            app.components.push(Component {
+                name: "s".to_owned(),
+                kind: "pubsub.redis".to_owned(),
+                version: "v1".to_owned(),
+                cluster: None,
+                metadata: [(name.to_owned(), value.to_owned())].into(),
+            });
+            assert_eq!(Variant::serving(&[app]), variant, "{name}: {value}");
         }
     }
 

@@ -5,7 +5,7 @@ mod connection;
 #[cfg(test)]
 mod tests;
 
-use crate::bootstrap::{Authorities, Backend, Tls};
+use crate::bootstrap::{Authorities, Backend, Servers, Tls};
 use crate::problem::Problems;
 use crate::redis::Split;
 use crate::resources::{Component, Item, is_one_of};
@@ -122,9 +122,7 @@ impl<'a> Reader<'a> {
         let connect_timeout = self.timeout(connection);
         Some(Backend {
             cluster: String::new(),
-            host: host.to_owned(),
-            port,
-            others: Vec::new(),
+            servers: Servers::at(host, port),
             http2: false,
             tls: self.tls(connection),
             connect_timeout,

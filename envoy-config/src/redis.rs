@@ -2,8 +2,9 @@
 //! component.
 
 pub(crate) mod address;
+mod servers;
 
-use crate::bootstrap::{Authorities, Backend, Tls};
+use crate::bootstrap::{Authorities, Backend, Servers, Tls};
 use crate::pem;
 use crate::problem::Problems;
 use crate::resources::{Component, Item, is_one_of};
@@ -12,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use weft_core::duration::parse_component_duration;
 
-const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// About the connections of daprd's client. Weft has one per worker, with all commands on it.
@@ -33,14 +33,7 @@ const TUNING: &[&str] = &[
 ];
 
 /// Settings that must have this value, or be empty, and why.
-const ONLY: &[(&str, &str, &str)] = &[
-    ("redisType", "node", "this release speaks to a single server"),
-    ("failover", "false", "this release speaks to a single server"),
-    ("sentinelMasterName", "", "this release speaks to a single server"),
-    ("sentinelUsername", "", "this release speaks to a single server"),
-    ("sentinelPassword", "", "this release speaks to a single server"),
-    ("useEntraID", "false", "this release logs in by password"),
-];
+const ONLY: &[(&str, &str, &str)] = &[("useEntraID", "false", "this release logs in by password")];
 
 /// Whether a component's data is in a Redis.
 #[must_use]
@@ -71,7 +64,8 @@ pub(crate) fn host_and_port(text: &str) -> Option<(String, u16)> {
 /// Takes the settings apart. `authorities`: those that a server's certificate may be signed by.
 pub fn split(component: &Component, authorities: Option<&Path>, problems: &Problems) -> Split {
     let reader = Reader { component, authorities, problems };
-    let backend = reader.backend();
+    let found = reader.servers();
+    let backend = reader.backend(found.as_ref());
     reader.only_supported();
     let mut rest = BTreeMap::new();
     for item in &component.metadata {
@@ -82,13 +76,16 @@ pub fn split(component: &Component, authorities: Option<&Path>, problems: &Probl
             rest.insert(item.name.clone(), item.value.resolved().to_owned());
         }
     }
+    rest.extend(found.into_iter().flat_map(|found| found.metadata));
     Split { backend, rest }
 }
 
 fn is_about_the_server(name: &str) -> bool {
     const OURS: &[&str] =
         &["redisHost", "redisPort", "enableTLS", "insecureSkipTLSVerify", "clientCert", "clientKey", "dialTimeout"];
-    is_one_of(name, OURS) || ONLY.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
+    is_one_of(name, OURS)
+        || is_one_of(name, servers::KINDS)
+        || ONLY.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
 }
 
 struct Reader<'a> {
@@ -111,35 +108,11 @@ impl<'a> Reader<'a> {
         self.problems.add(&item.place, what);
     }
 
-    fn backend(&self) -> Option<Backend> {
-        let port = self.port();
-        let timeout = self.timeout();
-        let tls = self.tls();
-        let Some(item) = self.item("redisHost") else {
-            let what = format!("{}: metadata redisHost is missing", self.component.subject());
-            self.problems.add(&self.component.kind.place, what);
-            return None;
-        };
-        let (host, of_host) = self.host(item)?;
-        if let (Some(one), Some(other)) = (of_host, port)
-            && one != other
-        {
-            self.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
-        }
-        let port = of_host.or(port).unwrap_or(DEFAULT_PORT);
-        Some(Backend {
-            cluster: String::new(),
-            host: host.to_owned(),
-            port,
-            others: Vec::new(),
-            http2: false,
-            tls,
-            connect_timeout: timeout,
-        })
-    }
-
-    fn host(&self, item: &'a Item) -> Option<(&'a str, Option<u16>)> {
-        address::parse(item.value.resolved().trim()).map_err(|why| self.refuse(item, &why)).ok()
+    /// The server that the proxy leads to; `found` is what `redisHost` and its like say.
+    fn backend(&self, found: Option<&servers::Found>) -> Option<Backend> {
+        let (connect_timeout, tls) = (self.timeout(), self.tls());
+        let (cluster, servers) = (String::new(), found?.servers.clone());
+        Some(Backend { cluster, servers, http2: false, tls, connect_timeout })
     }
 
     fn port(&self) -> Option<u16> {

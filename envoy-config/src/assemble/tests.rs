@@ -1,5 +1,5 @@
 use super::*;
-use crate::bootstrap::{Admin, Proxy};
+use crate::bootstrap::{Admin, Proxy, Servers};
 use crate::problem::{Place, Problem};
 use crate::resources::read_text;
 use std::path::Path;
@@ -109,8 +109,9 @@ fn redis_components_have_a_cluster_each_and_share_it_among_applications() {
     let text = redis("a", "one") + "scopes: [x]\n" + &redis("a", "two") + "scopes: [y]\n" + &redis("b", "one");
     let assembled = assembled(&text, &["x", "y"]);
     assert_eq!(assembled.found, [""; 0]);
-    let clusters: Vec<_> = assembled.backends.iter().map(|it| (it.cluster.as_str(), it.host.as_str())).collect();
-    assert_eq!(clusters, [("weft_tcp_a", "one"), ("weft_tcp_b", "one"), ("weft_tcp_a_2", "two")]);
+    let clusters: Vec<_> = assembled.backends.iter().map(|it| (it.cluster.as_str(), it.servers.clone())).collect();
+    let at = |host: &str| Servers::at(host, 6379);
+    assert_eq!(clusters, [("weft_tcp_a", at("one")), ("weft_tcp_b", at("one")), ("weft_tcp_a_2", at("two"))]);
     assert_eq!(assembled.apps[0].components[0].cluster.as_deref(), Some("weft_tcp_a"));
     assert_eq!(assembled.apps[1].components[0].cluster.as_deref(), Some("weft_tcp_a_2"));
 }

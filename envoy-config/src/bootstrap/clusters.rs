@@ -1,6 +1,6 @@
 //! The clusters.
 
-use super::{App, Backend, Proxy, Tls, names, protocol};
+use super::{App, Backend, Proxy, Servers, Tls, names, nodes, protocol};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -106,11 +106,16 @@ fn itself(proxy: &Proxy, app: &App) -> Value {
 
 /// The cluster of a backend.
 pub(super) fn backend(backend: &Backend) -> Value {
-    let own = (backend.host.clone(), backend.port);
-    let hosts: Vec<_> = std::iter::once(&own).chain(&backend.others).collect();
+    match &backend.servers {
+        Servers::At(hosts) => known(backend, hosts),
+        Servers::AsAsked => nodes::cluster(backend),
+    }
+}
+
+fn known(backend: &Backend, hosts: &[(String, u16)]) -> Value {
     let are_addresses = hosts.iter().all(|(host, _)| host.parse::<IpAddr>().is_ok());
     let kind = if are_addresses { "STATIC" } else { "STRICT_DNS" };
-    let endpoint = |(host, port): &&(String, u16)| json!({"endpoint": {"address": socket(host, *port)}});
+    let endpoint = |(host, port): &(String, u16)| json!({"endpoint": {"address": socket(host, *port)}});
     let endpoints = json!([{"lb_endpoints": hosts.iter().map(endpoint).collect::<Vec<_>>()}]);
     let mut cluster = json!({
         "name": backend.cluster,
@@ -130,7 +135,7 @@ pub(super) fn backend(backend: &Backend) -> Value {
             members.insert("dns_lookup_family".to_owned(), json!("V4_PREFERRED"));
         }
         if let Some(tls) = &backend.tls {
-            members.insert("transport_socket".to_owned(), transport(tls, &hosts));
+            members.insert("transport_socket".to_owned(), transport(tls, hosts));
         }
     }
     cluster
@@ -153,11 +158,11 @@ fn unreachable_hosts() -> Value {
 }
 
 /// The certificate of each host may name any of them; the first one is named in the handshake.
-fn transport(tls: &Tls, hosts: &[&(String, u16)]) -> Value {
+fn transport(tls: &Tls, hosts: &[(String, u16)]) -> Value {
     let is_address = |host: &str| host.parse::<IpAddr>().is_ok();
     let mut common = serde_json::Map::new();
     if let Some(authorities) = &tls.authorities {
-        let name = |(host, _): &&(String, u16)| {
+        let name = |(host, _): &(String, u16)| {
             let kind = if is_address(host) { "IP_ADDRESS" } else { "DNS" };
             json!({"san_type": kind, "matcher": {"exact": host}})
         };

@@ -1,7 +1,7 @@
 //! Servers outside of the mesh that applications call by a name of Dapr's `HTTPEndpoint`. Each has a cluster, which adds
 //! its headers and its TLS; the module knows its authority and path only.
 
-use super::{Backend, Tls, clusters};
+use super::{Backend, Servers, Tls, clusters};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,9 +84,7 @@ impl Endpoint {
     pub(super) fn cluster(&self, app: &str) -> Value {
         let mut cluster = clusters::backend(&Backend {
             cluster: self.cluster_name(app),
-            host: self.host.clone(),
-            port: self.port,
-            others: Vec::new(),
+            servers: Servers::at(&self.host, self.port),
             http2: false,
             tls: self.tls.as_ref().map(EndpointTls::plain),
             connect_timeout: Duration::from_secs(5),

@@ -2,7 +2,7 @@
 
 use super::filters::{Role, manager};
 use super::spans::{self, Side};
-use super::{App, Backend, Proxy, clusters, names};
+use super::{App, Backend, Proxy, Servers, clusters, names, nodes};
 use serde_json::{Value, json};
 use weft_core::config::PluginConfig;
 
@@ -79,17 +79,25 @@ pub(super) fn link(proxy: &Proxy) -> Value {
         "direct_response": {"status": 200, "body": {"inline_string": "ok"}},
     })];
     routes.extend(proxy.backends.iter().map(tunnel));
-    let chain = manager(proxy, names::LINK, NEVER, Role::Tcp, Value::Array(routes));
+    let mut chain = manager(proxy, names::LINK, NEVER, Role::Tcp, Value::Array(routes));
+    let filters = chain.pointer_mut("/typed_config/http_filters").and_then(Value::as_array_mut);
+    if let (Some(filters), Some(filter)) = (filters, nodes::filter(proxy)) {
+        filters.insert(filters.len().saturating_sub(1), filter);
+    }
     json!({"name": names::LINK, "internal_listener": {}, "filter_chains": [{"filters": [chain]}]})
 }
 
 fn tunnel(backend: &Backend) -> Value {
-    json!({
+    let mut route = json!({
         "match": {"path": format!("/weft.tcp/{}", backend.cluster)},
         "route": {
             "cluster": backend.cluster,
             "timeout": NEVER,
             "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {"allow_post": true}}],
         },
-    })
+    });
+    if let (Some(members), Servers::AsAsked) = (route.as_object_mut(), &backend.servers) {
+        members.insert("typed_per_filter_config".to_owned(), nodes::of_route());
+    }
+    route
 }

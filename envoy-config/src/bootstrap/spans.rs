@@ -3,7 +3,7 @@
 //! A call and its answer are spans of Envoy's own tracer, so the module has no part in them. It makes those that Envoy
 //! cannot know of: of events.
 
-use super::{Backend, Tls, clusters, endpoint, names, protocol};
+use super::{Backend, Servers, Tls, clusters, endpoint, names, protocol};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use weft_core::config::{Otlp, Tracing, Transport};
@@ -91,9 +91,7 @@ impl Collector {
     pub(super) fn cluster(&self, app: &str) -> Value {
         let mut cluster = clusters::backend(&Backend {
             cluster: names::spans(app),
-            host: self.host.clone(),
-            port: self.port,
-            others: Vec::new(),
+            servers: Servers::at(&self.host, self.port),
             // Its own options say it.
             http2: false,
             tls: self.tls.clone(),

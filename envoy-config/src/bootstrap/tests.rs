@@ -50,12 +50,10 @@ fn every_cluster_that_is_named_is_there() {
     let mut app = App::new("a", 1, 2, Some(3));
     app.components = vec![component("s", "state.redis", Some("redis".to_owned()))];
     let mut proxy = proxy(vec![app]);
-    let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
+    let (cluster, host) = ("redis".to_owned(), "redis.example");
     proxy.backends = vec![Backend {
         cluster,
-        host,
-        port: 6379,
-        others: Vec::new(),
+        servers: Servers::at(host, 6379),
         http2: false,
         tls: None,
         connect_timeout: Duration::from_secs(5),
@@ -99,13 +97,11 @@ fn a_request_may_be_larger_than_the_filter_takes_so_that_the_filter_answers_it()
 
 #[test]
 fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
-    let (cluster, host) = ("redis".to_owned(), "redis.example".to_owned());
+    let (cluster, host) = ("redis".to_owned(), "redis.example");
     let tls = Some(Tls { authorities: Some(Authorities::File("ca.pem".into())), identity: None, ..Tls::default() });
     let one = Backend {
         cluster,
-        host,
-        port: 6380,
-        others: Vec::new(),
+        servers: Servers::at(host, 6380),
         http2: false,
         tls,
         connect_timeout: Duration::from_millis(1500),
@@ -123,13 +119,11 @@ fn a_server_with_a_name_is_resolved_and_its_certificate_has_to_name_it() {
 
 #[test]
 fn a_certificate_that_is_not_to_be_verified_is_not() {
-    let (cluster, host) = ("redis".to_owned(), "10.0.0.1".to_owned());
+    let (cluster, host) = ("redis".to_owned(), "10.0.0.1");
     let tls = Some(Tls { authorities: None, identity: Some(("chain".to_owned(), "key".to_owned())), ..Tls::default() });
     let one = Backend {
         cluster,
-        host,
-        port: 6380,
-        others: Vec::new(),
+        servers: Servers::at(host, 6380),
         http2: false,
         tls,
         connect_timeout: Duration::from_secs(5),
@@ -146,4 +140,30 @@ fn a_certificate_that_is_not_to_be_verified_is_not() {
 fn debug_output_shows_no_key() {
     let tls = Tls { authorities: None, identity: Some(("chain".to_owned(), "PRIVATE".to_owned())), ..Tls::default() };
     assert!(!format!("{tls:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn servers_that_are_found_while_it_runs_are_led_to_by_name_and_their_certificates_have_to_hold_it() {
+    let backend = |cluster: &str, tls| {
+        let (cluster, servers) = (cluster.to_owned(), Servers::AsAsked);
+        Backend { cluster, servers, http2: false, tls, connect_timeout: Duration::from_secs(5) }
+    };
+    let strict = Tls { authorities: Some(Authorities::File("ca.pem".into())), ..Tls::default() };
+    let backends = vec![backend("plain", None), backend("strict", Some(strict)), backend("lax", Some(Tls::default()))];
+    let mut app = App::new("a", 1, 2, Some(3));
+    app.components = vec![component("s", "state.redis", Some("plain".to_owned()))];
+    let all = Proxy { backends, ..proxy(vec![app]) }.bootstrap();
+    let clusters = &all["static_resources"]["clusters"];
+    let options = |name: &str| {
+        let options = &named(clusters, name)["typed_extension_protocol_options"];
+        options.as_object().unwrap().values().next().unwrap()["upstream_http_protocol_options"].clone()
+    };
+    assert_eq!(named(clusters, "plain").get("transport_socket"), None);
+    assert_eq!(options("strict"), json!({"auto_sni": true, "auto_san_validation": true}));
+    assert_eq!(options("lax"), json!({"auto_sni": true, "auto_san_validation": false}));
+    let manager =
+        &named(&all["static_resources"]["listeners"], "weft_link")["filter_chains"][0]["filters"][0]["typed_config"];
+    let filters = manager["http_filters"].as_array().unwrap();
+    let filters: Vec<_> = filters.iter().map(|filter| filter["name"].as_str().unwrap()).collect();
+    assert_eq!(filters, ["weft.tcp", "envoy.filters.http.dynamic_forward_proxy", "envoy.filters.http.router"]);
 }

@@ -37,8 +37,9 @@ fn endpoints_become_a_cluster_of_http_2_and_the_rest_stays() {
     let metadata = [("Endpoints", "a.example:2380, http://10.0.0.1 ,[::1]:7,a.example:2380"), ("keyPrefixPath", "p")];
     let (one, rest) = split_of(&metadata, None).unwrap();
     let one = one.unwrap();
-    assert_eq!((one.host.as_str(), one.port, one.http2, &one.tls), ("a.example", 2380, true, &None));
-    assert_eq!(one.others, [("10.0.0.1".to_owned(), 2379), ("::1".to_owned(), 7)]);
+    assert_eq!((one.http2, &one.tls), (true, &None));
+    let servers = [("a.example", 2380), ("10.0.0.1", 2379), ("::1", 7)];
+    assert_eq!(one.servers, Servers::At(servers.map(|(host, port)| (host.to_owned(), port)).to_vec()));
     assert_eq!(rest.into_iter().collect::<Vec<_>>(), [("keyPrefixPath".to_owned(), "p".to_owned())]);
 }
 

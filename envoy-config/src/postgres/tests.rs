@@ -29,7 +29,7 @@ fn a_connection_string_becomes_a_cluster_and_a_login() {
     let text = "host=db.example port=6432 user=u password='p w' dbname=orders connect_timeout=7";
     let (backend, rest) = split_of(&(item("connectionString", text) + &item("tablePrefix", "a_"))).unwrap();
     let backend = backend.unwrap();
-    assert_eq!((backend.host.as_str(), backend.port, backend.tls), ("db.example", 6432, None));
+    assert_eq!((backend.servers, backend.tls), (Servers::at("db.example", 6432), None));
     assert_eq!(backend.connect_timeout, Duration::from_secs(7));
     let expected = [("database", "orders"), ("password", "p w"), ("tablePrefix", "a_"), ("user", "u")];
     assert_eq!(rest.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), expected);
@@ -68,7 +68,7 @@ fn fields_go_before_the_connection_string() {
         + &item("database", "x");
     let (backend, rest) = split_of(&fields).unwrap();
     let backend = backend.unwrap();
-    assert_eq!((backend.host.as_str(), backend.port), ("10.0.0.1", 2));
+    assert_eq!(backend.servers, Servers::at("10.0.0.1", 2));
     assert_eq!(rest.into_values().collect::<Vec<_>>(), ["x", "p", "u"]);
 }
 

@@ -7,9 +7,6 @@ use std::net::Ipv6Addr;
 /// # Errors
 /// What is wrong with it, to be put behind its name. It never shows credentials.
 pub(super) fn parse(text: &str) -> Result<(&str, Option<u16>), String> {
-    if text.contains(',') {
-        return Err("names several servers; this release speaks to a single server".to_owned());
-    }
     if text.contains('@') {
         return Err("holds an @: a user and a password stand in redisUsername and redisPassword".to_owned());
     }

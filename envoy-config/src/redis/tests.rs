@@ -31,23 +31,20 @@ fn the_server_is_told_apart_from_the_other_settings() {
         split_of("name: redisHost, value: 'r:1'\nname: REDISPASSWORD, value: x\nname: dialTimeout, value: 250");
     assert_eq!(found, [""; 0]);
     let backend = split.backend.unwrap();
-    assert_eq!((backend.host.as_str(), backend.port, backend.tls), ("r", 1, None));
+    assert_eq!((backend.servers, backend.tls), (Servers::at("r", 1), None));
     assert_eq!(backend.connect_timeout, Duration::from_millis(250));
     assert_eq!(split.rest.into_iter().collect::<Vec<_>>(), [("REDISPASSWORD".to_owned(), "x".to_owned())]);
 }
 
 #[test]
 fn a_host_may_come_with_and_without_port() {
-    let of = |metadata: &str| {
-        let backend = backend(metadata);
-        (backend.host, backend.port)
-    };
-    assert_eq!(of("name: redisHost, value: redis"), ("redis".to_owned(), 6379));
-    assert_eq!(of("name: redisHost, value: redis\nname: redisPort, value: 7"), ("redis".to_owned(), 7));
-    assert_eq!(of("name: redisHost, value: '10.0.0.1:8'\nname: redisPort, value: 8"), ("10.0.0.1".to_owned(), 8));
-    assert_eq!(of("name: redisHost, value: '[::1]:9'"), ("::1".to_owned(), 9));
-    assert_eq!(of("name: redisHost, value: '::1'"), ("::1".to_owned(), 6379));
-    assert_eq!(of("name: redisHost, value: '[::1]'"), ("::1".to_owned(), 6379));
+    let of = |metadata: &str| backend(metadata).servers;
+    assert_eq!(of("name: redisHost, value: redis"), Servers::at("redis", 6379));
+    assert_eq!(of("name: redisHost, value: redis\nname: redisPort, value: 7"), Servers::at("redis", 7));
+    assert_eq!(of("name: redisHost, value: '10.0.0.1:8'\nname: redisPort, value: 8"), Servers::at("10.0.0.1", 8));
+    assert_eq!(of("name: redisHost, value: '[::1]:9'"), Servers::at("::1", 9));
+    assert_eq!(of("name: redisHost, value: '::1'"), Servers::at("::1", 6379));
+    assert_eq!(of("name: redisHost, value: '[::1]'"), Servers::at("::1", 6379));
 }
 
 #[test]
@@ -75,7 +72,10 @@ fn a_server_that_is_not_well_described_is_a_problem() {
         "redisPort is not the number of a port, from 1 to 65535",
     );
     one("name: redisHost, value: ':1'", "redisHost is \":1\", which is not <host>:<port>");
-    one("name: redisHost, value: 'a:1,b:1'", "redisHost names several servers; this release speaks to a single server");
+    one(
+        "name: redisHost, value: 'a:1,b:1'",
+        "redisHost names several servers; set redisType to cluster, or failover to true, or keep one",
+    );
     one(
         "name: redisHost, value: 'r:1'\nname: redisPort, value: 2",
         "redisHost has port 1, but redisPort is 2; keep one",
@@ -134,11 +134,30 @@ fn what_is_not_supported_is_refused_and_what_has_no_effect_is_remarked() {
     let fine = "name: redisHost, value: r\nname: redisType, value: node\nname: failover, value: 'false'";
     assert_eq!(faults(fine), [""; 0]);
     let (_, found, remarks) =
-        split_of("name: redisType, value: cluster\nname: redisHost, value: r\nname: poolSize, value: 20");
+        split_of("name: useEntraID, value: 'true'\nname: redisHost, value: r\nname: poolSize, value: 20");
     assert_eq!(
         found,
-        ["r.yaml:7: Component \"s\": metadata redisType is not supported: this release speaks to a single server"]
+        ["r.yaml:7: Component \"s\": metadata useEntraID is not supported: this release logs in by password"]
     );
     let why = "has no effect: a worker has one connection, with all commands on it";
     assert_eq!(remarks, [format!("r.yaml:9: Component \"s\": metadata poolSize {why}")]);
+}
+
+#[test]
+fn several_servers_are_the_filters_to_find_and_the_proxy_leads_where_it_says() {
+    let of = |metadata: &str| {
+        let (split, found, _) = split_of(metadata);
+        assert_eq!(found, [""; 0]);
+        assert_eq!(split.backend.unwrap().servers, Servers::AsAsked);
+        split.rest.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    let cluster =
+        "name: redisType, value: Cluster\nname: redisHost, value: 'a:1, b,[::1]:2'\nname: redisPassword, value: x";
+    assert_eq!(of(cluster), ["redisHost=a:1,b:6379,[::1]:2", "redisPassword=x", "redisType=cluster"]);
+    let sentinel = "name: failover, value: 'yes'\nname: sentinelMasterName, value: m\nname: redisHost, value: s\nname: redisType, value: node";
+    assert_eq!(of(sentinel), ["failover=true", "redisHost=s:26379", "sentinelMasterName=m"]);
+    assert_eq!(
+        of("name: redisType, value: cluster\nname: redisHost, value: 'a,b'\nname: redisPort, value: 7")[0],
+        "redisHost=a:7,b:7"
+    );
 }

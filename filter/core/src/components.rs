@@ -97,7 +97,14 @@ pub const SUPPORTED: &[&str] = &[
 ];
 
 /// The component types that are in no smaller module than `weft-full.wasm`.
-pub const ONLY_IN_FULL: &[&str] = &["state.postgresql", "state.postgres", "state.etcd"];
+const ONLY_IN_FULL: &[&str] = &["state.postgresql", "state.postgres", "state.etcd"];
+
+/// Whether no smaller module than `weft-full.wasm` serves a component.
+#[cfg(feature = "redis")]
+pub fn needs_full(component: &Component) -> bool {
+    let kind = component.kind.as_str();
+    ONLY_IN_FULL.contains(&kind) || kind.ends_with(".redis") && redis::has_many_servers(component)
+}
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ pub mod process;
 pub mod prometheus;
 pub mod raw;
 pub mod redis;
+pub mod redis_cluster;
+pub mod redis_sentinel;
 pub mod runtime;
 pub mod shared;
 pub mod soak;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use weft::bootstrap::{
-    Admin, App, Authorities, Backend, Collector, Guard, Outside, Protocol, Proxy, Tls, backend_cluster,
+    Admin, App, Authorities, Backend, Collector, Guard, Outside, Protocol, Proxy, Servers, Tls, backend_cluster,
 };
 use weft_core::config::{Invoke, Limits, LogLevel, PluginConfig, TestSwitches, Tracing};
 
@@ -35,8 +35,8 @@ pub struct Builder {
     redis: Option<Redis>,
     postgres: Option<Postgres>,
     etcd: Option<Etcd>,
-    /// Clusters of other backends than Redis, and their ports.
-    others: Vec<(String, u16)>,
+    /// Clusters of other backends than the one Redis, and where they lead.
+    others: Vec<(String, Servers)>,
     module: PathBuf,
     max_body: u32,
     listeners_in_file: bool,
@@ -184,7 +184,7 @@ impl Builder {
         let component =
             json!({"name": name, "type": kind, "version": version, "cluster": cluster, "metadata": metadata});
         self.components.push(component);
-        self.others.push((cluster, port));
+        self.others.push((cluster, here(port)));
         self
     }
 
@@ -201,7 +201,7 @@ impl Builder {
         let component =
             json!({"name": name, "type": "state.etcd", "version": version, "cluster": cluster, "metadata": metadata});
         self.components.push(component);
-        self.others.push((cluster, port));
+        self.others.push((cluster, here(port)));
         self
     }
 
@@ -209,8 +209,17 @@ impl Builder {
     pub fn component_at(mut self, name: &str, kind: &str, port: u16) -> Self {
         let cluster = backend_cluster(name);
         self.components.push(json!({"name": name, "type": kind, "version": "v1", "cluster": cluster}));
-        self.others.push((cluster, port));
+        self.others.push((cluster, here(port)));
         self
+    }
+
+    /// Adds a component on Redis whose servers are found while it runs, and takes the module that can do that.
+    pub fn redis_nodes(mut self, name: &str, kind: &str, metadata: Value) -> Self {
+        let cluster = backend_cluster(name);
+        let component = json!({"name": name, "type": kind, "version": "v1", "cluster": cluster, "metadata": metadata});
+        self.components.push(component);
+        self.others.push((cluster, Servers::AsAsked));
+        self.module(env::full_module())
     }
 
     /// Another module than the whole one.
@@ -335,7 +344,9 @@ impl Builder {
 
     fn backend(&self, cluster: &str) -> Backend {
         match self.others.iter().find(|(known, _)| known == cluster) {
-            Some((_, port)) => Backend { http2: self.is_etcd(cluster), ..backend(cluster, *port) },
+            Some((_, servers)) => {
+                Backend { servers: servers.clone(), http2: self.is_etcd(cluster), ..backend(cluster, 0) }
+            }
             None => redis_backend(cluster, self.redis.as_ref().expect("a Redis for the component")),
         }
     }
@@ -396,8 +407,11 @@ pub fn read_plugin(json: &Value) -> PluginConfig {
 #[must_use]
 pub fn backend(cluster: &str, port: u16) -> Backend {
     let connect_timeout = Duration::from_secs(2);
-    let (cluster, host) = (cluster.to_owned(), "127.0.0.1".to_owned());
-    Backend { cluster, host, port, others: Vec::new(), http2: false, tls: None, connect_timeout }
+    Backend { cluster: cluster.to_owned(), servers: here(port), http2: false, tls: None, connect_timeout }
+}
+
+fn here(port: u16) -> Servers {
+    Servers::at("127.0.0.1", port)
 }
 
 fn redis_backend(cluster: &str, redis: &Redis) -> Backend {

@@ -22,6 +22,8 @@ pub struct RedisOptions {
     pub tls: bool,
     /// Port, on 127.0.0.1, of the server that this one copies.
     pub replica_of: Option<u16>,
+    /// More arguments of the server.
+    pub arguments: Vec<String>,
 }
 
 /// How a server is reached over TLS.
@@ -150,6 +152,7 @@ impl Redis {
         if let Some(password) = &self.options.password {
             command.args(["--requirepass", password]);
         }
+        command.args(&self.options.arguments);
         for user in &self.options.users {
             command.arg("--user").args(user.split(' '));
         }
@@ -168,21 +171,31 @@ impl Redis {
         Client(self.connect().expect("Redis takes connections"))
     }
 
+    /// As [`Redis::client`]; `None` if the server is not up.
+    #[must_use]
+    pub fn try_client(&self) -> Option<Client> {
+        if self.process.is_some() { self.connect().ok().map(Client) } else { None }
+    }
+
     fn ping(&self) -> bool {
         self.connect().is_ok_and(|mut it| redis::cmd("PING").query::<String>(&mut it).is_ok())
     }
 
     fn connect(&self) -> redis::RedisResult<redis::Connection> {
-        let mut login = redis::RedisConnectionInfo::default();
-        if let Some(password) = &self.options.password {
-            login = login.set_password(password);
-        }
-        let address = format!("redis://127.0.0.1:{}/", self.port).into_connection_info()?;
-        let client = redis::Client::open(address.set_redis_settings(login))?;
-        let connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
-        connection.set_read_timeout(Some(wait::SOON))?;
-        Ok(connection)
+        connect(self.port, self.options.password.as_deref())
     }
+}
+
+fn connect(port: u16, password: Option<&str>) -> redis::RedisResult<redis::Connection> {
+    let mut login = redis::RedisConnectionInfo::default();
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    let address = format!("redis://127.0.0.1:{port}/").into_connection_info()?;
+    let client = redis::Client::open(address.set_redis_settings(login))?;
+    let connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
+    connection.set_read_timeout(Some(wait::SOON))?;
+    Ok(connection)
 }
 
 impl Drop for Redis {
@@ -195,6 +208,14 @@ impl Drop for Redis {
 pub struct Client(redis::Connection);
 
 impl Client {
+    /// A client of the server at a port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub fn connect(port: u16, password: Option<&str>) -> Result<Self, String> {
+        connect(port, password).map(Self).map_err(|error| error.to_string())
+    }
+
     /// Runs one command and gives its answer in the type that the test asks for.
     ///
     /// # Panics

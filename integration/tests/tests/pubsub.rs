@@ -40,6 +40,8 @@ mod foreign;
 mod groups;
 #[path = "pubsub/never_lost.rs"]
 mod never_lost;
+#[path = "pubsub/nodes.rs"]
+mod nodes;
 #[path = "pubsub/options.rs"]
 mod options;
 #[path = "pubsub/settings.rs"]

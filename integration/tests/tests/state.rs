@@ -15,6 +15,8 @@ use weft_tests::shared::Meshes;
 mod access;
 #[path = "state/bulk.rs"]
 mod bulk;
+#[path = "state/cluster.rs"]
+mod cluster;
 #[path = "state/contention.rs"]
 mod contention;
 #[path = "state/cuts.rs"]
@@ -39,6 +41,8 @@ mod outage;
 mod postgres;
 #[path = "state/prefix.rs"]
 mod prefix;
+#[path = "state/sentinel.rs"]
+mod sentinel;
 #[path = "state/sick.rs"]
 mod sick;
 #[path = "state/strong.rs"]

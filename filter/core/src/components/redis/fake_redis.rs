@@ -19,6 +19,8 @@ const UNAVAILABLE: u32 = 14;
 pub(crate) struct Asked {
     pub name: String,
     pub words: Vec<Vec<u8>>,
+    /// The server that was asked for; empty where there is one.
+    pub node: String,
 }
 
 impl Asked {
@@ -62,6 +64,8 @@ pub(crate) struct FakeRedis<M> {
     pub asked: RefCell<Vec<Asked>>,
     /// Refuses connections.
     pub down: Cell<bool>,
+    /// Servers that refuse connections.
+    pub dead: RefCell<Vec<String>>,
     connections: RefCell<BTreeMap<u32, Connection>>,
     faults: RefCell<Vec<(&'static str, Fault)>>,
 }
@@ -75,6 +79,7 @@ impl<M: Model> FakeRedis<M> {
             model,
             asked: RefCell::default(),
             down: Cell::new(false),
+            dead: RefCell::default(),
             connections: RefCell::default(),
             faults: RefCell::default(),
         }
@@ -121,12 +126,24 @@ impl<M: Model> FakeRedis<M> {
         self.asked.borrow().iter().filter(|asked| asked.name == name).cloned().collect()
     }
 
+    /// The server that a connection was made to.
+    fn node(&self, id: u32) -> String {
+        self.host.tcp.borrow().get(&id).and_then(|target| target.node.clone()).unwrap_or_default()
+    }
+
+    /// Ends one server with its connections.
+    pub fn kill(&self, node: &str) {
+        self.dead.borrow_mut().push(node.to_owned());
+        let of_it: Vec<u32> = self.connections.borrow().keys().copied().filter(|id| self.node(*id) == node).collect();
+        of_it.into_iter().for_each(|id| self.end(id));
+    }
+
     fn accept(&self) -> bool {
         let open: Vec<u32> = self.host.tcp.borrow().keys().copied().collect();
         self.connections.borrow_mut().retain(|id, _| open.contains(id));
         let fresh: Vec<u32> = open.into_iter().filter(|id| !self.connections.borrow().contains_key(id)).collect();
         for id in &fresh {
-            if self.down.get() {
+            if self.down.get() || self.dead.borrow().contains(&self.node(*id)) {
                 self.end(*id);
             } else {
                 self.connections.borrow_mut().insert(*id, Connection::default());
@@ -140,7 +157,8 @@ impl<M: Model> FakeRedis<M> {
         let mut any = false;
         for (id, connection) in self.connections.borrow_mut().iter_mut() {
             connection.unread.extend(self.host.take_sent(TcpId(*id)));
-            while let Some((asked, used)) = parse(&connection.unread) {
+            while let Some((mut asked, used)) = parse(&connection.unread) {
+                asked.node = self.node(*id);
                 connection.unread.drain(..used);
                 self.asked.borrow_mut().push(asked.clone());
                 connection.waiting.push_back((asked, self.host.now()));
@@ -212,7 +230,7 @@ fn parse(bytes: &[u8]) -> Option<(Asked, usize)> {
         end = start + skip;
     }
     let name = String::from_utf8_lossy(&words[0]).to_ascii_uppercase();
-    (end <= bytes.len()).then_some((Asked { name, words }, end))
+    (end <= bytes.len()).then_some((Asked { name, words, node: String::new() }, end))
 }
 
 fn encode(out: &mut Vec<u8>, reply: &Reply) {

@@ -11,6 +11,7 @@ mod entries;
 mod fake_streams;
 mod publish;
 mod pump;
+mod pumps;
 mod read;
 mod refresh;
 mod tend;
@@ -18,13 +19,13 @@ mod topic;
 
 use super::resp::Reply;
 use super::settings::{self, Trim};
-use super::{Command, RedisLink};
+use super::{Client, Command, Reach};
 use crate::components::Site;
 use crate::config::{Component, Problem};
 use crate::pubsub::{Broker, BrokerError, Deliver, Message};
 use crate::runtime::link::LinkSettings;
 use crate::runtime::{BoxFuture, Runtime};
-use pump::Pump;
+use pumps::Pumps;
 use std::rc::Rc;
 
 /// Builds the broker of a `pubsub.redis` component.
@@ -35,26 +36,27 @@ use std::rc::Rc;
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
     let mut settings = settings::pubsub(component)?;
     settings.consumer_id = settings.consumer_id.map(|template| consumer::group(&template, site));
-    let target = super::target(site)?;
-    let writer = super::link(site, target.clone(), &settings.login, LinkSettings::default());
-    let trim = settings.trim;
-    let pump = Pump::new(pump::Parts {
+    let reach = Reach::new(site, settings.login.clone(), settings.servers.clone())?;
+    let writer = reach.client(LinkSettings::default());
+    let (trim, window) = (settings.trim, settings.window);
+    let pumps = Pumps::new(pump::Parts {
         runtime: site.runtime.clone(),
         component: component.name.clone(),
         app_id: site.app_id.clone(),
         writer: writer.clone(),
-        target,
+        reach,
         settings,
     });
-    Ok(Rc::new(RedisBroker { runtime: site.runtime.clone(), writer, trim, pump }))
+    Ok(Rc::new(RedisBroker { runtime: site.runtime.clone(), writer, trim, window, pumps }))
 }
 
 struct RedisBroker {
     runtime: Runtime,
     /// For everything that does not block.
-    writer: RedisLink,
+    writer: Client,
     trim: Trim,
-    pump: Rc<Pump>,
+    window: usize,
+    pumps: Pumps,
 }
 
 impl Broker for RedisBroker {
@@ -68,19 +70,19 @@ impl Broker for RedisBroker {
     }
 
     fn subscribe(&self, topics: Vec<String>, deliver: Rc<dyn Deliver>) {
-        self.pump.subscribe(topics, deliver);
+        self.pumps.subscribe(topics, deliver);
     }
 
     fn drain(&self) {
-        self.pump.drain();
+        self.pumps.drain();
     }
 
     fn in_flight(&self) -> usize {
-        self.pump.in_flight()
+        self.pumps.in_flight()
     }
 
     fn window(&self) -> usize {
-        self.pump.window
+        self.window
     }
 
     fn start(&self) {
@@ -94,7 +96,7 @@ impl Broker for RedisBroker {
 
 impl Drop for RedisBroker {
     fn drop(&mut self) {
-        self.pump.drain();
+        self.pumps.drain();
     }
 }
 

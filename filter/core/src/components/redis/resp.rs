@@ -55,13 +55,27 @@ impl Reply {
 /// The protocol as a [`Codec`]: decodes replies and logs in on every new connection.
 pub(crate) struct Resp {
     login: Login,
+    /// Whether a replica is refused.
+    #[cfg(feature = "redis-nodes")]
+    only_master: bool,
     /// Where in a reply that is too large the next bytes stand.
     skip: RefCell<Option<scan::Skip>>,
 }
 
 impl Resp {
     pub(crate) fn new(login: Login) -> Self {
-        Self { login, skip: RefCell::default() }
+        Self {
+            login,
+            #[cfg(feature = "redis-nodes")]
+            only_master: false,
+            skip: RefCell::default(),
+        }
+    }
+
+    /// As [`Resp::new`]; `only_master`: a server that says it is a replica is refused.
+    #[cfg(feature = "redis-nodes")]
+    pub(crate) fn of(login: Login, only_master: bool) -> Self {
+        Self { only_master, ..Self::new(login) }
     }
 
     #[inline(never)]
@@ -112,11 +126,23 @@ impl Codec for Resp {
             let select = Command::new(2, 32).arg(b"SELECT");
             commands.push(select.number(self.login.database.into()).into_bytes());
         }
+        #[cfg(feature = "redis-nodes")]
+        if self.only_master {
+            commands.push(Command::new(1, 16).arg(b"ROLE").into_bytes());
+        }
         commands
     }
 
     fn greet_on(&self, reply: Reply) -> Result<Vec<Vec<u8>>, String> {
         match reply {
+            // Only `ROLE` is answered so.
+            #[cfg(feature = "redis-nodes")]
+            Reply::Array(parts) if !matches!(parts.first(), Some(Reply::Bulk(role)) if role == b"master") => {
+                Err("it is a replica and not the master that Sentinel named".to_owned())
+            }
+            // A user who may not ask is let in as before.
+            #[cfg(feature = "redis-nodes")]
+            Reply::Error(text) if text.starts_with("NOPERM") && text.contains("'role'") => Ok(Vec::new()),
             Reply::Error(text) => Err(self.refusal(&text)),
             _ => Ok(Vec::new()),
         }

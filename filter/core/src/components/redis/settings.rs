@@ -1,8 +1,12 @@
 //! Typed settings from the metadata of a Redis component.
 
+mod servers;
+
 use crate::components::reader::{Known, Reader};
 use crate::config::{Component, Problem};
 use crate::state::Ttl;
+pub(crate) use servers::Servers;
+pub use servers::has_many_servers;
 use std::time::Duration;
 
 /// How to be let in.
@@ -30,6 +34,7 @@ impl std::fmt::Debug for Login {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StateSettings {
     pub login: Login,
+    pub servers: Servers,
     /// For values that are stored without a TTL of their own; `Unspecified` leaves theirs alone.
     pub ttl: Ttl,
 }
@@ -47,8 +52,10 @@ pub(crate) enum Trim {
 
 /// Settings of `pubsub.redis`.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "redis-nodes", derive(Clone))]
 pub(crate) struct PubsubSettings {
     pub login: Login,
+    pub servers: Servers,
     /// The consumer group; absent for the app id.
     pub consumer_id: Option<String>,
     /// Events of one topic that may be with the application at once.
@@ -114,7 +121,7 @@ const OF_THE_CLUSTER: &[&str] = &[
 #[inline(never)]
 pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<Problem>> {
     let mut reader = read(component, STATE);
-    let login = login(&mut reader);
+    let (login, servers) = (login(&mut reader), servers::servers(&mut reader));
     let ttl = match reader.parsed::<i64>("ttlInSeconds", "a whole number of seconds, -1 for ever") {
         None => Ttl::Unspecified,
         Some(seconds) if seconds <= 0 => Ttl::Never,
@@ -122,7 +129,7 @@ pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<Problem>
     };
     // Read by the state block; here only its form is judged.
     reader.parsed::<bool>("actorStateStore", "true or false");
-    reader.finish(StateSettings { login, ttl })
+    reader.finish(StateSettings { login, servers, ttl })
 }
 
 /// Reads the metadata of a `pubsub.redis` component.
@@ -134,6 +141,7 @@ pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<Proble
     let mut reader = read(component, PUBSUB);
     let settings = PubsubSettings {
         login: login(&mut reader),
+        servers: servers::servers(&mut reader),
         consumer_id: consumer_id(&mut reader),
         window: window(&mut reader),
         claim: claim(&mut reader),
@@ -143,7 +151,9 @@ pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<Proble
 }
 
 fn read<'a>(component: &'a Component, names: &[&str]) -> Reader<'a> {
-    let mut reader = Reader::new(component, &Known { names: &[LOGIN, names], of_the_cluster: OF_THE_CLUSTER });
+    let hosts: &[&str] = if has_many_servers(component) { servers::HOSTS } else { &[] };
+    let names = [LOGIN, servers::NAMES, hosts, names];
+    let mut reader = Reader::new(component, &Known { names: &names, of_the_cluster: OF_THE_CLUSTER });
     if component.cluster.is_none() {
         reader.add(Problem::new(".cluster", "is missing", "add it: the Envoy cluster of Redis"));
     }

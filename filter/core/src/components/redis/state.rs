@@ -15,13 +15,14 @@ mod strong;
 mod tests;
 mod write;
 
-use super::{Command, RedisLink, resp::Reply, settings};
+use super::{Client, Command, Reach, resp::Reply, settings};
 use crate::components::Site;
 use crate::config::{Component, Problem};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError, LinkSettings};
 use crate::state::{Consistency, DeleteRequest, Operation, Record, SetRequest, StateStore, StoreError, Ttl};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Builds the store of a `state.redis` component.
 ///
@@ -30,19 +31,19 @@ use std::rc::Rc;
 #[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn StateStore>, Vec<Problem>> {
     let settings = settings::state(component)?;
-    let target = super::target(site)?;
-    let patience = LinkSettings { fails_at_once: true, ..LinkSettings::default() };
-    let link = || super::link(site, target.clone(), &settings.login, patience.clone());
-    Ok(Rc::new(RedisStore { link: link(), strong: link(), ttl: settings.ttl }))
+    let reach = Reach::new(site, settings.login, settings.servers)?;
+    let patience = LinkSettings { fails_after: Some(Duration::from_secs(2)), ..LinkSettings::default() };
+    let client = || reach.client(patience.clone());
+    Ok(Rc::new(RedisStore { client: client(), strong: client(), ttl: settings.ttl }))
 }
 
 /// A write under way.
 type Writing = BoxFuture<'static, Result<(), StoreError>>;
 
 struct RedisStore {
-    link: RedisLink,
-    /// For writes that wait for replicas; opened by the first.
-    strong: RedisLink,
+    client: Client,
+    /// For writes that wait for replicas; its connections are opened by the first.
+    strong: Client,
     /// For values without a TTL of their own.
     ttl: Ttl,
 }
@@ -53,38 +54,43 @@ impl StateStore for RedisStore {
     }
 
     fn get(&self, key: String) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
-        Box::pin(get(self.link.clone(), key))
+        Box::pin(get(self.client.clone(), key))
     }
 
     fn set(&self, request: SetRequest) -> BoxFuture<'static, Result<(), StoreError>> {
-        let ttl = self.ttl;
-        self.write(request.consistency, |link| Box::pin(write::set(link, ttl, request)))
+        let (ttl, slot, request) = (self.ttl, self.client.slot(request.key.as_bytes()), Rc::new(request));
+        self.write(request.consistency, slot, move |client| Box::pin(write::set(client, ttl, Rc::clone(&request))))
     }
 
     fn delete(&self, request: DeleteRequest) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.write(request.consistency, |link| Box::pin(write::delete(link, request)))
+        let (slot, request) = (self.client.slot(request.key.as_bytes()), Rc::new(request));
+        self.write(request.consistency, slot, move |client| Box::pin(write::delete(client, Rc::clone(&request))))
     }
 
     fn transact(&self, operations: Vec<Operation>) -> BoxFuture<'static, Result<(), StoreError>> {
-        let ttl = self.ttl;
-        self.write(strictest(&operations), |link| Box::pin(write::transact(link, ttl, operations)))
+        let slot = match write::one_slot(&self.client, &operations) {
+            Ok(slot) => slot,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let (ttl, consistency, operations) = (self.ttl, strictest(&operations), Rc::new(operations));
+        self.write(consistency, slot, move |client| Box::pin(write::transact(client, ttl, Rc::clone(&operations))))
     }
 
     fn start(&self) {
-        self.link.open();
+        self.client.open();
     }
 
     fn trouble(&self) -> Option<String> {
-        self.link.never_up()
+        self.client.never_up()
     }
 }
 
 impl RedisStore {
-    /// Sends a write over the link that its consistency asks for.
-    fn write(&self, consistency: Consistency, write: impl FnOnce(RedisLink) -> Writing) -> Writing {
+    /// Sends a write about a key of that slot by the client that its consistency asks for.
+    fn write(&self, consistency: Consistency, slot: u16, write: impl Fn(Client) -> Writing + 'static) -> Writing {
         match consistency {
-            Consistency::Strong => Box::pin(strong::write(self.strong.clone(), write(self.strong.clone()))),
-            Consistency::Eventual | Consistency::Unspecified => write(self.link.clone()),
+            Consistency::Strong => strong::write(self.strong.clone(), slot, Box::new(write)),
+            Consistency::Eventual | Consistency::Unspecified => write(self.client.clone()),
         }
     }
 }
@@ -98,11 +104,11 @@ fn strictest(operations: &[Operation]) -> Consistency {
     if is_strong { Consistency::Strong } else { Consistency::Unspecified }
 }
 
-async fn get(link: RedisLink, key: String) -> Result<Option<Record>, StoreError> {
-    match read(&link, b"HGETALL", &key).await? {
+async fn get(client: Client, key: String) -> Result<Option<Record>, StoreError> {
+    match read(&client, b"HGETALL", &key).await? {
         Reply::Array(fields) => replies::record(&key, fields),
         // A plain string, written by something else than Dapr, is served without a version.
-        error if error.is_error("WRONGTYPE") => match read(&link, b"GET", &key).await? {
+        error if error.is_error("WRONGTYPE") => match read(&client, b"GET", &key).await? {
             Reply::Bulk(data) => Ok(Some(Record { data, etag: None, expires: None })),
             Reply::Nil => Ok(None),
             other => Err(replies::failed(other)),
@@ -111,9 +117,9 @@ async fn get(link: RedisLink, key: String) -> Result<Option<Record>, StoreError>
     }
 }
 
-async fn read(link: &RedisLink, command: &[u8], key: &str) -> Result<Reply, StoreError> {
+async fn read(client: &Client, command: &[u8], key: &str) -> Result<Reply, StoreError> {
     let command = Command::new(2, key.len()).arg(command).arg(key.as_bytes());
-    let reply = link.send(Kind::Read, command.into_bytes()).await;
+    let reply = client.send(Kind::Read, key.as_bytes(), command.into_bytes()).await;
     // Nothing was changed, whatever became of a read.
     reply.map_err(|error| StoreError::Unavailable {
         reason: match error {

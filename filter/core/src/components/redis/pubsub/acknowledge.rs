@@ -28,7 +28,7 @@ pub(super) async fn acknowledge(pump: Rc<Pump>, topic: Rc<Topic>) {
             return;
         }
         // Acknowledging twice does no harm.
-        let answer = pump.writer.send(Kind::Read, command(&pump, &topic, &ids));
+        let answer = pump.writer.send(Kind::Read, topic.name.as_bytes(), command(&pump, &topic, &ids));
         match answer.await {
             Ok(Reply::Integer(_)) => {
                 topic.release(&ids);

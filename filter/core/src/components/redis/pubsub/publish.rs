@@ -1,16 +1,17 @@
 //! Adding an event to its topic's stream.
 
-use super::super::{Command, RedisLink, resp::Reply, settings::Trim};
+use super::super::{Client, Command, resp::Reply, settings::Trim};
 use crate::host::Time;
 use crate::json::write_string_map;
 use crate::pubsub::{BrokerError, Message};
 use crate::runtime::link::{Kind, LinkError};
 
 /// Adds an entry; ends after Redis has it.
-pub(super) async fn publish(link: RedisLink, trim: Trim, now: Time, message: Message) -> Result<(), BrokerError> {
+pub(super) async fn publish(client: Client, trim: Trim, now: Time, message: Message) -> Result<(), BrokerError> {
     let command = encode(trim, now, &message);
+    let answer = client.send(Kind::Write, message.topic.as_bytes(), command);
     drop(message);
-    match link.send(Kind::Write, command).await {
+    match answer.await {
         Ok(Reply::Bulk(_)) => Ok(()),
         Ok(other) => Err(BrokerError::Failed { reason: other.unexpected() }),
         Err(LinkError::NotSent { reason }) => Err(BrokerError::Failed { reason }),

@@ -3,15 +3,15 @@
 //! One flow reads, prepares and looks after what is held; each delivery is a flow of its own. Two links: one for
 //! reads that block, the writer for everything else, since whatever stands behind a blocked read waits.
 
-use super::super::settings::{Claim, Login, PubsubSettings};
-use super::super::{RedisLink, resp::Resp};
+use super::super::settings::{Claim, PubsubSettings};
+use super::super::{Client, Reach};
 use super::entries::EntryId;
 use super::topic::{Group, Topic};
 use super::{consumer, read, refresh, tend};
-use crate::host::{LogLevel, TcpTarget, Time};
+use crate::host::{LogLevel, Time};
 use crate::log_line::Line;
 use crate::pubsub::Deliver;
-use crate::runtime::link::{Link, LinkSettings};
+use crate::runtime::link::LinkSettings;
 use crate::runtime::{Runtime, Signal};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -23,22 +23,22 @@ pub(super) const LONGEST_BLOCK: Duration = Duration::from_secs(5);
 const MAX_COUNT: usize = 1000;
 
 /// What a pump is made from.
+#[cfg_attr(feature = "redis-nodes", derive(Clone))]
 pub(super) struct Parts {
     pub runtime: Runtime,
     pub component: String,
     pub app_id: String,
-    pub writer: RedisLink,
-    pub target: TcpTarget,
+    pub writer: Client,
+    pub reach: Reach,
     pub settings: PubsubSettings,
 }
 
 pub(super) struct Pump {
     pub runtime: Runtime,
-    pub writer: RedisLink,
+    pub writer: Client,
     component: String,
     app_id: String,
-    target: TcpTarget,
-    login: Login,
+    reach: Reach,
     /// The consumer group.
     pub group: String,
     /// Our name in it; taken when it is first needed.
@@ -46,7 +46,7 @@ pub(super) struct Pump {
     /// Entries of one topic that may be held at once.
     pub window: usize,
     pub claim: Option<Claim>,
-    reader: RefCell<Option<RedisLink>>,
+    reader: RefCell<Option<Client>>,
     topics: RefCell<Vec<Rc<Topic>>>,
     /// Wakes the flow when there is room, or something else to do.
     pub changed: Signal,
@@ -68,8 +68,7 @@ impl Pump {
             component: parts.component,
             group: settings.consumer_id.unwrap_or_else(|| parts.app_id.clone()),
             app_id: parts.app_id,
-            target: parts.target,
-            login: settings.login,
+            reach: parts.reach,
             consumer: OnceCell::new(),
             window: settings.window,
             claim: settings.claim,
@@ -139,7 +138,9 @@ impl Pump {
     /// Ends a read that blocks. If entries were on their way, they are found again among our pending ones.
     fn interrupt(&self) {
         let reader = self.reader.borrow_mut().take();
-        drop(reader);
+        if let Some(reader) = reader {
+            reader.close();
+        }
     }
 
     /// The topics that new entries are wanted of.
@@ -192,15 +193,19 @@ impl Pump {
         })
     }
 
-    /// The link for reads that block, opened when it is first needed.
-    pub(super) fn reader(&self) -> RedisLink {
+    /// For reads that block, opened when it is first needed.
+    pub(super) fn reader(&self) -> Client {
         let mut reader = self.reader.borrow_mut();
-        let link = reader.get_or_insert_with(|| {
+        let client = reader.get_or_insert_with(|| {
             let settings = LinkSettings { reply_timeout: LONGEST_BLOCK * 2, batch: false, ..LinkSettings::default() };
-            let codec = Resp::new(self.login.clone());
-            Link::new(self.runtime.clone(), self.target.clone(), codec, settings)
+            self.reach.client(settings)
         });
-        link.clone()
+        client.clone()
+    }
+
+    /// Where a command goes that is about several topics of this pump: to where one of them is.
+    pub(super) fn key(topics: &[Rc<Topic>]) -> &[u8] {
+        topics.first().map(|topic| topic.name.as_bytes()).unwrap_or_default()
     }
 
     /// How many entries a command may ask for.

@@ -33,8 +33,8 @@ pub(super) fn read(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
             return pump.rest(plan.idle).await;
         }
         // Never sent twice: entries of a lost reply are found among our pending ones.
-        let answer = pump.reader().send(Kind::Write, pump.read_command(&plan));
-        // Not within that expression: it would hold the link, which an interruption has to end.
+        let answer = pump.reader().send(Kind::Write, Pump::key(&plan.topics), pump.read_command(&plan));
+        // Not within that expression: it would hold the client, which an interruption has to end.
         let answer = answer.await;
         if let Some(rest) = pump.heard(&plan, answer) {
             pump.rest(rest).await;

@@ -30,7 +30,7 @@ pub(super) fn refresh(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
     begin_pause(&pump);
     Box::pin(async move {
         for topic in pump.holding() {
-            let answer = pump.writer.send(Kind::Read, command(&pump, &topic)).await;
+            let answer = pump.writer.send(Kind::Read, topic.name.as_bytes(), command(&pump, &topic)).await;
             refreshed(&pump, &topic, answer);
         }
     })

@@ -37,25 +37,29 @@ pub(super) fn tend(pump: Rc<Pump>, topic: Rc<Topic>) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         if topic.group.get() != Group::Ready {
             // Making it twice does no harm.
-            let answer = pump.writer.send(Kind::Read, group_command(&pump, &topic)).await;
+            let answer = pump.writer.send(Kind::Read, topic.name.as_bytes(), group_command(&pump, &topic)).await;
             group_made(&pump, &topic, answer);
         }
         if topic.group.get() == Group::Ready && !topic.swept.replace(true) {
-            let answer = pump.writer.send(Kind::Read, consumer::remove_idle(&pump.group, &topic.name)).await;
+            let answer = pump
+                .writer
+                .send(Kind::Read, topic.name.as_bytes(), consumer::remove_idle(&pump.group, &topic.name))
+                .await;
             consumer::removed(&pump, &topic, answer);
         }
         while let Some(after) = topic.recover.get().filter(|_| pump.has_room(&topic)) {
             let count = pump.count(topic.free(pump.window));
             // On the writer: there the acknowledgements stand in order with it, so an entry whose acknowledgement
             // is not answered is still held when this answer comes. It takes nothing, so it may be sent twice.
-            let answer = pump.writer.send(Kind::Read, recover_command(&pump, &topic, after, count)).await;
+            let answer =
+                pump.writer.send(Kind::Read, topic.name.as_bytes(), recover_command(&pump, &topic, after, count)).await;
             if !recovered(&pump, &topic, count, answer) {
                 return;
             }
         }
         while topic.recover.get().is_none() && claim_is_due(&pump, &topic) && pump.has_room(&topic) {
             // Never sent twice: entries of a lost reply are found among our pending ones.
-            let answer = pump.writer.send(Kind::Write, claim_command(&pump, &topic)).await;
+            let answer = pump.writer.send(Kind::Write, topic.name.as_bytes(), claim_command(&pump, &topic)).await;
             claimed(&pump, &topic, answer);
         }
     })

@@ -42,7 +42,7 @@ impl Root {
     fn on(host: Rc<FakeHost>, streams: Rc<RefCell<Streams>>, metadata: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new(Rc::clone(&host) as Rc<dyn Host>, LogLevel::Info);
         let (app_id, namespace) = ("orders".to_owned(), "default".to_owned());
-        let target = Some(TcpTarget { link: "link".to_owned(), backend: "redis".to_owned() });
+        let target = Some(TcpTarget { link: "link".to_owned(), backend: "redis".to_owned(), node: None });
         let component = Component {
             name: "bus".to_owned(),
             kind: "pubsub.redis".to_owned(),
@@ -81,7 +81,7 @@ impl Root {
     fn add_words(&self, words: &[&[u8]]) {
         use super::super::fake_redis::{Asked, Model};
         let words = words.iter().map(|word| word.to_vec()).collect();
-        let asked = Asked { name: "XADD".to_owned(), words };
+        let asked = Asked { name: "XADD".to_owned(), words, node: String::new() };
         let now = self.host.now();
         self.redis.model.borrow_mut().answer(&asked, now, now);
     }

@@ -24,6 +24,7 @@ fn state_settings_are_read_without_regard_to_case() {
         settings,
         Ok(StateSettings {
             login: Login { username: Some("me".to_owned()), password: Some(" p w ".to_owned()), database: 3 },
+            servers: Servers::One,
             ttl: Ttl::Seconds(60),
         })
     );
@@ -81,6 +82,7 @@ fn pubsub_has_defaults_for_everything() {
         pubsub(&component(&[])),
         Ok(PubsubSettings {
             login: Login::default(),
+            servers: Servers::One,
             consumer_id: None,
             window: 16,
             claim: Some(Claim { min_idle: Duration::from_secs(60), every: Duration::from_secs(15) }),
@@ -123,4 +125,53 @@ fn a_stream_is_trimmed_by_length_or_by_age() {
 fn the_password_is_not_printed() {
     let login = Login { username: None, password: Some("s3cret".to_owned()), database: 0 };
     assert!(!format!("{login:?}").contains("s3cret"));
+}
+
+fn servers(metadata: &[(&str, &str)]) -> Result<Servers, Vec<String>> {
+    let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    state(&component(metadata)).map(|settings| settings.servers).map_err(told)
+}
+
+#[test]
+fn several_servers_are_asked_for_in_daprs_words() {
+    let seeds = vec!["a:1".to_owned(), "[::1]:2".to_owned()];
+    let hosts = ("redisHost", "a:1, [::1]:2");
+    assert_eq!(
+        servers(&[("redisType", "Cluster"), hosts, ("redisDB", "0")]),
+        Ok(Servers::Cluster { seeds: seeds.clone() })
+    );
+    let login = Login { username: Some("me".to_owned()), password: Some(" p".to_owned()), database: 0 };
+    let sentinel = [
+        ("failover", "true"),
+        ("SentinelMasterName", "main"),
+        hosts,
+        ("sentinelUsername", "me"),
+        ("sentinelPassword", " p"),
+        ("redisDB", "3"),
+    ];
+    let expected = Servers::Sentinel { sentinels: seeds, master: "main".to_owned(), login };
+    assert_eq!(servers(&sentinel), Ok(expected));
+    assert_eq!(servers(&[("redisType", "node"), ("failover", "false"), ("sentinelMasterName", "")]), Ok(Servers::One));
+}
+
+#[test]
+fn servers_that_do_not_go_together_are_refused_by_name() {
+    let hosts = ("redisHost", "a:1");
+    for (metadata, name, why) in [
+        (vec![("redisType", "cluster"), hosts, ("redisDB", "2")], "redisDB", "one database"),
+        (vec![("redisType", "cluster"), hosts, ("failover", "true")], "failover", "redisType cluster"),
+        (vec![("redisType", "ring")], "redisType", "node or cluster"),
+        (vec![("redisType", "cluster")], "redisHost", "<host>:<port>"),
+        (vec![("redisType", "cluster"), ("redisHost", "a:1,b")], "redisHost", "<host>:<port>"),
+        (vec![("failover", "true"), hosts], "failover", "sentinelMasterName"),
+        (vec![("sentinelMasterName", "m")], "sentinelMasterName", "failover"),
+        (
+            vec![("failover", "true"), hosts, ("sentinelMasterName", "m"), ("sentinelUsername", "me")],
+            "sentinelUsername",
+            "sentinelPassword",
+        ),
+    ] {
+        let told = servers(&metadata).expect_err(name);
+        assert!(told.len() == 1 && told[0].contains(name) && told[0].contains(why), "{told:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The scripts that make a compare and a write one step.
 
-use super::super::{Command, RedisLink, resp::Reply};
+use super::super::{Client, Command, resp::Reply};
 use crate::runtime::link::{Kind, LinkError};
 
 /// A Lua script and the name under which Redis remembers it.
@@ -137,15 +137,15 @@ impl Script {
     }
 }
 
-/// Runs a script by its hash, and by its text if Redis does not know it.
+/// Runs a script about `key` by its hash, and by its text if Redis does not know it.
 ///
 /// # Errors
 /// What the link says.
-pub(super) async fn run(link: &RedisLink, encode: &dyn Fn(By) -> Vec<u8>) -> Result<Reply, LinkError> {
-    let reply = link.send(Kind::Write, encode(By::Hash)).await?;
+pub(super) async fn run(client: &Client, key: &str, encode: &dyn Fn(By) -> Vec<u8>) -> Result<Reply, LinkError> {
+    let reply = client.send(Kind::Write, key.as_bytes(), encode(By::Hash)).await?;
     // The script did not run, so it may be sent again.
     if reply.is_error("NOSCRIPT") {
-        return link.send(Kind::Write, encode(By::Text)).await;
+        return client.send(Kind::Write, key.as_bytes(), encode(By::Text)).await;
     }
     Ok(reply)
 }

@@ -3,36 +3,70 @@
 //! They go over a link of their own: `WAIT` holds up its whole connection, and counts only the writes that came over
 //! it.
 
-use super::super::{Command, RedisLink, resp::Reply};
-use super::read;
-use super::replies;
-use crate::runtime::BoxFuture;
+#[cfg(feature = "redis-nodes")]
+use super::super::nodes::{Course, Nodes};
+use super::super::{Client, Command, RedisLink, resp::Reply};
+use super::{Writing, read, replies};
 use crate::runtime::link::{Kind, LinkError};
 use crate::state::StoreError;
 
 /// How long the replicas may take, as with daprd.
 const PATIENCE_MS: u64 = 1000;
 
-/// Does a write, and answers it once all replicas that are connected have it.
+/// A write that may be begun again on another server.
+type Write = Box<dyn Fn(Client) -> Writing>;
+
+/// Does a write about a key of that slot, and answers it once all replicas that are connected have it.
 ///
 /// # Errors
 /// Those of the write; [`StoreError::OutcomeUnknown`] if it was done and not all replicas said in time that they
 /// have it.
-pub(super) async fn write(
-    link: RedisLink,
-    write: BoxFuture<'static, Result<(), StoreError>>,
-) -> Result<(), StoreError> {
+pub(super) fn write(client: Client, slot: u16, write: Write) -> Writing {
+    #[cfg(not(feature = "redis-nodes"))]
+    let _ = slot;
+    match client {
+        Client::One(link) => Box::pin(on(Client::One(link.clone()), link, write)),
+        #[cfg(feature = "redis-nodes")]
+        Client::Asking(link) => Box::pin(on(Client::Asking(link.clone()), link, write)),
+        #[cfg(feature = "redis-nodes")]
+        Client::Nodes(nodes) => Box::pin(on_owner(nodes, slot, std::rc::Rc::new(write))),
+    }
+}
+
+/// Does it on the server that has the slot. All that belongs to one write goes to one server.
+#[cfg(feature = "redis-nodes")]
+async fn on_owner(nodes: std::rc::Rc<Nodes>, slot: u16, action: std::rc::Rc<Write>) -> Result<(), StoreError> {
+    let mut course = Course::new(nodes, slot);
+    loop {
+        let client = course.onward().await.map_err(|reason| StoreError::Unavailable { reason })?;
+        let action = std::rc::Rc::clone(&action);
+        match write(client, slot, Box::new(move |client| action(client))).await {
+            // It was not done.
+            Err(StoreError::Failed { reason }) if course.follows(&reason).await => {}
+            Err(StoreError::Unavailable { .. }) if course.leads_elsewhere().await => {}
+            other => return other,
+        }
+    }
+}
+
+/// Does it on one server, by the client of that link.
+async fn on(client: Client, link: RedisLink, write: Write) -> Result<(), StoreError> {
     // Before the write: whoever may not ask is told so while nothing is changed.
-    let replicas = match read(&link, b"INFO", "replication").await? {
+    let replicas = match read(&client, b"INFO", "replication").await? {
         Reply::Bulk(text) => online(&text),
         other => return Err(replies::failed(other)),
     };
-    write.await?;
+    let connection = link.connections();
+    write(client).await?;
     if replicas == 0 {
         return Ok(());
     }
     let wait = Command::new(3, 16).arg(b"WAIT").number(replicas).number(PATIENCE_MS);
-    match link.send(Kind::Write, wait.into_bytes()).await {
+    let answer = link.send(Kind::Write, wait.into_bytes()).await;
+    if link.connections() != connection {
+        return Err(unconfirmed("the connection was lost in between"));
+    }
+    match answer {
         Ok(Reply::Integer(number)) if u64::try_from(number).is_ok_and(|number| number >= replicas) => Ok(()),
         Ok(Reply::Integer(number)) => Err(unconfirmed(&format!("{number} of {replicas} replicas have it"))),
         Ok(other) => Err(unconfirmed(&other.unexpected())),

@@ -1,10 +1,11 @@
 //! Writes: set, delete and transaction.
 
-use super::super::{Command, RedisLink, resp::Reply};
+use super::super::{Client, Command, resp::Reply};
 use super::replies::{failed, interrupted};
 use super::script::{self, By};
 use crate::runtime::link::Kind;
 use crate::state::{Concurrency, DeleteRequest, Operation, SetRequest, StoreError, Ttl};
+use std::rc::Rc;
 
 /// Stands for "no etag" in the scripts.
 const ANY: &str = "0";
@@ -14,7 +15,7 @@ fn given(etag: Option<&str>) -> Option<&str> {
     etag.filter(|etag| !etag.is_empty())
 }
 
-pub(super) async fn set(link: RedisLink, default: Ttl, request: SetRequest) -> Result<(), StoreError> {
+pub(super) async fn set(client: Client, default: Ttl, request: Rc<SetRequest>) -> Result<(), StoreError> {
     let fields = Fields::new(&request, default)?;
     let encode = |by| {
         let size = request.key.len() + request.data.len();
@@ -24,7 +25,7 @@ pub(super) async fn set(link: RedisLink, default: Ttl, request: SetRequest) -> R
         fields.add_to(&mut command, &request.data);
         command.into_bytes()
     };
-    match script::run(&link, &encode).await.map_err(interrupted)? {
+    match script::run(&client, &request.key, &encode).await.map_err(interrupted)? {
         Reply::Integer(1) => Ok(()),
         Reply::Integer(0) => Err(unfit_set(&request)),
         other => Err(failed(other)),
@@ -88,10 +89,10 @@ fn unfit_set(request: &SetRequest) -> StoreError {
     }
 }
 
-pub(super) async fn delete(link: RedisLink, request: DeleteRequest) -> Result<(), StoreError> {
+pub(super) async fn delete(client: Client, request: Rc<DeleteRequest>) -> Result<(), StoreError> {
     let Some(etag) = given(request.etag.as_deref()).filter(|etag| *etag != ANY) else {
         let command = Command::new(2, request.key.len()).arg(b"DEL").arg(request.key.as_bytes());
-        let reply = link.send(Kind::Write, command.into_bytes()).await;
+        let reply = client.send(Kind::Write, request.key.as_bytes(), command.into_bytes()).await;
         return match reply.map_err(interrupted)? {
             Reply::Integer(_) => Ok(()),
             other => Err(failed(other)),
@@ -104,7 +105,7 @@ pub(super) async fn delete(link: RedisLink, request: DeleteRequest) -> Result<()
         command.add(etag.as_bytes());
         command.into_bytes()
     };
-    match script::run(&link, &encode).await.map_err(interrupted)? {
+    match script::run(&client, &request.key, &encode).await.map_err(interrupted)? {
         Reply::Integer(1) => Ok(()),
         Reply::Integer(0) => Err(unfit_delete(&request.key, etag)),
         other => Err(failed(other)),
@@ -115,10 +116,38 @@ fn unfit_delete(key: &str, etag: &str) -> StoreError {
     StoreError::EtagMismatch { reason: format!("failed to delete key {key}: its version is not {etag}") }
 }
 
-pub(super) async fn transact(link: RedisLink, default: Ttl, operations: Vec<Operation>) -> Result<(), StoreError> {
-    if operations.is_empty() {
-        return Ok(());
+/// The slot of the keys of a transaction.
+///
+/// # Errors
+/// Its keys are not all on one node of a Redis Cluster.
+#[cfg(feature = "redis-nodes")]
+#[inline(never)]
+pub(super) fn one_slot(client: &Client, operations: &[Operation]) -> Result<u16, StoreError> {
+    let first = operations.first().map(key).unwrap_or_default();
+    let slot = client.slot(first.as_bytes());
+    match operations.iter().map(key).find(|key| client.slot(key.as_bytes()) != slot) {
+        Some(other) => Err(StoreError::Failed { reason: apart(first, other) }),
+        None => Ok(slot),
     }
+}
+
+/// There is one server, and so no slots.
+#[cfg(not(feature = "redis-nodes"))]
+pub(super) fn one_slot(_client: &Client, _operations: &[Operation]) -> Result<u16, StoreError> {
+    Ok(0)
+}
+
+#[cfg(feature = "redis-nodes")]
+#[inline(never)]
+fn apart(one: &str, other: &str) -> String {
+    format!(
+        "the keys {one} and {other} have different hash slots in the Redis Cluster, and a transaction is done by one node: \
+         give its keys the same part in braces, such as {{order-1}}"
+    )
+}
+
+pub(super) async fn transact(client: Client, default: Ttl, operations: Rc<Vec<Operation>>) -> Result<(), StoreError> {
+    let Some(first) = operations.first() else { return Ok(()) };
     let fields = operations
         .iter()
         .map(|operation| match operation {
@@ -127,7 +156,7 @@ pub(super) async fn transact(link: RedisLink, default: Ttl, operations: Vec<Oper
         })
         .collect::<Result<Vec<_>, _>>()?;
     let encode = |by| encode_transaction(by, &operations, &fields);
-    match script::run(&link, &encode).await.map_err(interrupted)? {
+    match script::run(&client, key(first), &encode).await.map_err(interrupted)? {
         Reply::Integer(0) => Ok(()),
         Reply::Integer(number) => Err(unfit(&operations, number)),
         other => Err(failed(other)),
