@@ -123,6 +123,8 @@ fn convert(
     };
     let metadata = metadata.into_iter().map(|(name, value)| {
         let value = expand(component, &name, &value, app, problems);
+        // daprd's prefixes are in lower case. The module knows that of ASCII only: the table of all letters is 16 KiB.
+        let value = if name.eq_ignore_ascii_case("keyPrefix") { value.to_lowercase() } else { value };
         (name, value)
     });
     Some(config::Component {

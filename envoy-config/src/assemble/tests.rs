@@ -191,3 +191,9 @@ fn what_comes_from_the_command_line_says_so() {
     let found = assembled("", &["no.dots"]).found;
     assert!(found[0].starts_with("command line: $.appId is \"no.dots\""), "{found:?}");
 }
+
+#[test]
+fn a_key_prefix_is_in_lower_case_whatever_its_letters() {
+    let text = component("s", "state.in-memory", ", metadata: [{name: KeyPrefix, value: GRÖSSE}]");
+    assert_eq!(assembled(&text, &["x"]).apps[0].components[0].metadata["KeyPrefix"], "grösse");
+}

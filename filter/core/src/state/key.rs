@@ -16,13 +16,13 @@ pub(super) struct Prefix(String);
 
 impl Prefix {
     /// From the metadata `keyPrefix` of the store: `appid` (also if absent), `namespace`, `name`, `none`, or any other
-    /// text, which is the prefix itself in lower case.
+    /// text, which is the prefix itself, its ASCII letters in lower case.
     ///
     /// # Errors
     /// The text holds `||`.
     #[inline(never)]
     pub(super) fn read(component: &Component, config: &PluginConfig) -> Result<Self, IllegalPrefix> {
-        let strategy = components::metadata(component, "keyPrefix").unwrap_or_default().to_lowercase();
+        let strategy = components::metadata(component, "keyPrefix").unwrap_or_default().to_ascii_lowercase();
         let prefix = match strategy.as_str() {
             "none" => return Ok(Self(String::new())),
             "" | "appid" => config.app_id.clone(),
@@ -63,6 +63,8 @@ mod tests {
             ("None", "K"),
             ("My Prefix", "my prefix||K"),
             ("a|b", "a|b||K"),
+            // `weft` puts others into lower case; here their table would take 16 KiB.
+            ("GrÖße", "grÖße||K"),
         ] {
             assert_eq!(full(json!({"keyPrefix": strategy})).as_deref(), Ok(key), "{strategy}");
         }
