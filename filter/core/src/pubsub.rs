@@ -7,6 +7,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod options;
+mod order;
 mod publish;
 mod scopes;
 mod spans;
@@ -15,6 +16,7 @@ mod subscription;
 
 pub use block::PubSub;
 pub use deliver::DELIVERY_TIMEOUT;
+pub use order::Order;
 pub use publish::PublishRequest;
 
 use crate::runtime::BoxFuture;

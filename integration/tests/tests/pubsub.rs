@@ -44,6 +44,8 @@ mod never_lost;
 mod nodes;
 #[path = "pubsub/options.rs"]
 mod options;
+#[path = "pubsub/ordered.rs"]
+mod ordered;
 #[path = "pubsub/settings.rs"]
 mod settings;
 #[path = "pubsub/subscriptions.rs"]

@@ -2,8 +2,14 @@
 
 use crate::config::{Component, Problem};
 use crate::duration::parse_component_duration;
+use crate::pubsub::Order;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// How long the application may take for one delivery; read by the publish/subscribe block.
+const DELIVERY_TIMEOUT: &str = "deliveryTimeout";
+/// The most that may be said.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// The metadata of one component. Problems have paths that begin at the component, such as `.metadata.keyPrefix`.
 pub(super) struct Reader<'a> {
@@ -78,6 +84,21 @@ impl<'a> Reader<'a> {
             self.refuse(name, "a duration: milliseconds as a number, or such as \"15s\" or \"1m30s\"");
             default
         })
+    }
+
+    /// What the entries that every broker has say: `concurrencyMode`, and whether `deliveryTimeout` is one.
+    #[inline(never)]
+    pub(super) fn order(&mut self) -> Order {
+        let timeout = self.duration(DELIVERY_TIMEOUT, Duration::from_secs(1));
+        if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+            self.refuse(DELIVERY_TIMEOUT, "a duration above 0, up to 1h");
+        }
+        let Some(text) = self.text("concurrencyMode") else { return Order::None };
+        let order = Order::parse(text);
+        if order.is_none() {
+            self.refuse("concurrencyMode", "parallel, single or byKey");
+        }
+        order.unwrap_or_default()
     }
 
     /// The value of an entry is not what it has to be. The value itself is never told: it may be a secret.

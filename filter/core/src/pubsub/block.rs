@@ -3,10 +3,12 @@
 use super::publish::{self, PublishRequest};
 use super::scopes::{Direction, Scopes};
 use super::subscription::{Declared, Subscription};
-use super::{Broker, Message, error, subscriber};
+use super::{Broker, DELIVERY_TIMEOUT, Message, error, subscriber};
 use crate::api;
 use crate::by_name::ByName;
+use crate::components;
 use crate::config::{AppChannel, Component, LogLevel, PluginConfig, Problem};
+use crate::duration::parse_component_duration;
 use crate::error::DaprError;
 use crate::host::Time;
 use crate::http::Reply;
@@ -17,6 +19,7 @@ use crate::telemetry::meters::{Ended, Meters, What};
 use crate::telemetry::spans::Spans;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Publish/subscribe for one application. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub(super) struct Site {
     prefix: String,
     pub(super) has_ttl: bool,
     pub(super) meters: Meters,
+    /// How long the application may take for one delivery.
+    pub(super) timeout: Duration,
 }
 
 impl Site {
@@ -43,7 +48,10 @@ impl Site {
         let has_ttl = broker.capabilities().contains(&"MESSAGE_TTL");
         let meters = Meters::new(config, name);
         scopes.each_topic(&|topic| meters.know(topic));
-        Self { broker, scopes, prefix, has_ttl, meters }
+        let timeout = component.and_then(|component| components::metadata(component, "deliveryTimeout"));
+        // Its form was judged with the component.
+        let timeout = timeout.and_then(|text| parse_component_duration(text.trim())).unwrap_or(DELIVERY_TIMEOUT);
+        Self { broker, scopes, prefix, has_ttl, meters, timeout }
     }
 
     pub(super) fn allows(&self, topic: &str, direction: Direction) -> bool {
@@ -207,6 +215,11 @@ impl Inner {
         let start = (what == What::Egress).then_some(start);
         site.meters.note(self.runtime.host(), &topic, what, Ended::of(published.is_ok()), start);
         published.map_err(|why| error::broker_failed(pubsub, &topic, &why.to_string()))
+    }
+
+    /// How long the application may take for one delivery of a broker's.
+    pub(super) fn timeout(&self, pubsub: &str) -> Duration {
+        self.sites.get(pubsub).map_or(DELIVERY_TIMEOUT, |site| site.timeout)
     }
 
     /// Counts what has ended, with its beginning where it is timed.

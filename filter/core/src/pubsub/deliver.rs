@@ -21,7 +21,7 @@ use crate::timestamp::is_past;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// How long the application may take for one event.
+/// How long the application may take for one delivery, unless the component says otherwise.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Delivers the events of one broker.
@@ -121,7 +121,7 @@ impl Inner {
             Ok((answer, trace)) => {
                 let outcome = answer.await;
                 let status = outcome.status();
-                let verdict = self.judge(outcome);
+                let verdict = self.judge(&subscription.pubsub, outcome);
                 self.delivered(subscription, &trace, (start, message.data.len()), status, verdict.error());
                 verdict
             }
@@ -217,7 +217,8 @@ impl Inner {
         if !trace.tracestate().is_empty() {
             headers.push(("tracestate", trace.tracestate()));
         }
-        self.runtime.call(HttpCall { cluster: &aim.app.cluster, headers, body, timeout: DELIVERY_TIMEOUT })
+        let timeout = self.timeout(&aim.subscription.pubsub);
+        self.runtime.call(HttpCall { cluster: &aim.app.cluster, headers, body, timeout })
     }
 
     /// Reads what matters of a stored event, and of the envelope that the application will get.
@@ -261,7 +262,7 @@ impl Inner {
     }
 
     #[inline(never)]
-    fn judge(&self, outcome: CallOutcome) -> Verdict {
+    fn judge(&self, pubsub: &str, outcome: CallOutcome) -> Verdict {
         match outcome {
             CallOutcome::Answered { status: 200..=299, body } => judge_body(&body),
             CallOutcome::Answered { status: 404, .. } => {
@@ -269,7 +270,8 @@ impl Inner {
             }
             CallOutcome::Answered { status, .. } => Verdict::Refused(format!("the application answered {status}")),
             CallOutcome::Failed { status: 504 } => {
-                Verdict::Refused(format!("no answer from the application in {} s", DELIVERY_TIMEOUT.as_secs()))
+                let millis = u64::try_from(self.timeout(pubsub).as_millis()).unwrap_or(u64::MAX);
+                Verdict::Refused(format!("no answer from the application in {millis} ms"))
             }
             CallOutcome::Failed { status } => {
                 self.app_is_lost();

@@ -13,7 +13,7 @@ mod turn;
 use crate::components::Site;
 use crate::components::reader::{Known, Reader};
 use crate::config::{Component, Problem};
-use crate::pubsub::{Broker, BrokerError, Deliver, Message};
+use crate::pubsub::{Broker, BrokerError, Deliver, Message, Order};
 use crate::runtime::{BoxFuture, Runtime};
 use ledger::{Full, Ledger};
 use pump::Pump;
@@ -37,9 +37,16 @@ const ROUNDS: u32 = 100;
 /// How often it is begun again before it pauses.
 const SPINS: u32 = 16;
 
-/// All of them are the publish/subscribe block's.
+/// All but the first are the publish/subscribe block's.
 const KNOWN: Known<'_> = Known {
-    names: &[&["allowedTopics", "protectedTopics", "publishingScopes", "subscriptionScopes"]],
+    names: &[&[
+        "concurrencyMode",
+        "deliveryTimeout",
+        "allowedTopics",
+        "protectedTopics",
+        "publishingScopes",
+        "subscriptionScopes",
+    ]],
     of_the_cluster: &[],
 };
 
@@ -49,8 +56,11 @@ const KNOWN: Known<'_> = Known {
 /// Each thing in the component that cannot be used.
 #[inline(never)]
 pub fn build(component: &Component, site: &Site) -> Result<Rc<dyn Broker>, Vec<Problem>> {
-    Reader::new(component, &KNOWN).finish(())?;
-    let seat = Seat { runtime: site.runtime.clone(), name: component.name.clone(), app: site.app_id.clone() };
+    let mut reader = Reader::new(component, &KNOWN);
+    let order = reader.order();
+    let order = reader.finish(order)?;
+    let (name, app) = (component.name.clone(), site.app_id.clone());
+    let seat = Seat { runtime: site.runtime.clone(), name, app, order };
     Ok(Rc::new(InMemory { pump: Pump::new(seat.clone()), seat }))
 }
 
@@ -60,6 +70,7 @@ struct Seat {
     runtime: Runtime,
     name: String,
     app: String,
+    order: Order,
 }
 
 impl Seat {
@@ -155,7 +166,7 @@ impl Broker for InMemory {
     }
 
     fn window(&self) -> usize {
-        WINDOW
+        if self.seat.order == Order::Topic { 1 } else { WINDOW }
     }
 }
 

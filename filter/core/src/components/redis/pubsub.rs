@@ -9,6 +9,7 @@ mod delivery;
 mod entries;
 #[cfg(test)]
 mod fake_streams;
+mod ordered;
 mod publish;
 mod pump;
 mod pumps;

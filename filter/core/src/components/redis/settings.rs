@@ -4,6 +4,7 @@ mod servers;
 
 use crate::components::reader::{Known, Reader};
 use crate::config::{Component, Problem};
+use crate::pubsub::Order;
 use crate::state::Ttl;
 pub(crate) use servers::Servers;
 pub use servers::has_many_servers;
@@ -60,6 +61,8 @@ pub(crate) struct PubsubSettings {
     pub consumer_id: Option<String>,
     /// Events of one topic that may be with the application at once.
     pub window: usize,
+    /// Which of them wait for each other.
+    pub order: Order,
     /// How long an entry must lie with a consumer before another may claim it; `None` turns claiming off.
     pub claim: Option<Claim>,
     pub trim: Trim,
@@ -89,9 +92,11 @@ const PUBSUB: &[&str] = &[
     "redeliverInterval",
     "queueDepth",
     "concurrency",
+    "concurrencyMode",
     "maxLenApprox",
     "streamTTL",
     // Read by the publish/subscribe block.
+    "deliveryTimeout",
     "allowedTopics",
     "protectedTopics",
     "publishingScopes",
@@ -139,11 +144,13 @@ pub(crate) fn state(component: &Component) -> Result<StateSettings, Vec<Problem>
 #[inline(never)]
 pub(crate) fn pubsub(component: &Component) -> Result<PubsubSettings, Vec<Problem>> {
     let mut reader = read(component, PUBSUB);
+    let order = reader.order();
     let settings = PubsubSettings {
         login: login(&mut reader),
         servers: servers::servers(&mut reader),
         consumer_id: consumer_id(&mut reader),
-        window: window(&mut reader),
+        window: if order == Order::Topic { window(&mut reader).min(1) } else { window(&mut reader) },
+        order,
         claim: claim(&mut reader),
         trim: trim(&mut reader),
     };

@@ -125,7 +125,7 @@ impl Inner {
                     }
                 };
                 let status = answer.status();
-                let verdicts = inner.judge_each(answer, events.len());
+                let verdicts = inner.judge_each(&subscription.pubsub, answer, events.len());
                 for (event, verdict) in events.iter().zip(&verdicts) {
                     let begun = (start, event.message.data.len());
                     inner.delivered(&subscription, &event.trace, begun, status, verdict.error());
@@ -179,16 +179,16 @@ impl Inner {
             ("pubsubname", &subscription.pubsub),
         ];
         headers.extend(app.token_header());
-        let call =
-            HttpCall { cluster: &app.cluster, headers, body: &body.end(), timeout: crate::pubsub::DELIVERY_TIMEOUT };
+        let timeout = self.timeout(&subscription.pubsub);
+        let call = HttpCall { cluster: &app.cluster, headers, body: &body.end(), timeout };
         self.runtime.call(call).map_err(|why| self.not_reached(&why))
     }
 
     /// What became of each event.
     #[inline(never)]
-    fn judge_each(&self, outcome: CallOutcome, count: usize) -> Vec<Verdict> {
+    fn judge_each(&self, pubsub: &str, outcome: CallOutcome, count: usize) -> Vec<Verdict> {
         let CallOutcome::Answered { status: 200..=299, body } = outcome else {
-            return vec![self.judge(outcome); count];
+            return vec![self.judge(pubsub, outcome); count];
         };
         let Some(statuses) = statuses(&body) else {
             let why = "the application answered a bulk delivery without a list of statuses";

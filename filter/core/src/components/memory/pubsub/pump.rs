@@ -140,7 +140,8 @@ impl Pump {
             Phase::Running => WINDOW.saturating_sub(held.len()),
             Phase::Idle | Phase::Draining => 0,
         };
-        let turn = Turn { app, holder: self.holder, now, held: &held, ended: &self.ended.borrow(), room };
+        let (ended, order) = (self.ended.borrow(), self.seat.order);
+        let turn = Turn { app, holder: self.holder, now, held: &held, ended: &ended, room, order };
         let mut turned = turn.make(ledger);
         turned.changed |= registered;
         turned

@@ -2,7 +2,7 @@
 
 use super::LEASE;
 use super::ledger::{Ledger, Place};
-use crate::pubsub::Delivered;
+use crate::pubsub::{Delivered, Order};
 
 /// The first pause after a delivery that the application did not take, in milliseconds; it doubles each time.
 const FIRST_PAUSE: u64 = 100;
@@ -31,6 +31,7 @@ pub(super) struct Turn<'a> {
     pub(super) ended: &'a [Ended],
     /// How many events may be taken.
     pub(super) room: usize,
+    pub(super) order: Order,
 }
 
 /// What a worker has found.
@@ -104,13 +105,29 @@ impl Turn<'_> {
         true
     }
 
+    /// What an event shares with those that it must not overtake.
+    #[inline(never)]
+    fn line(&self, ledger: &Ledger, event: Place) -> Option<(String, String)> {
+        if self.order == Order::None {
+            return None;
+        }
+        let message = ledger.message(event)?;
+        self.order.key(&message).map(|key| (message.topic, key))
+    }
+
     fn take(&self, ledger: &mut Ledger, subscriber: u32, turned: &mut Turned) {
         let mut from = None;
+        // Topics and keys of events that are not done with: those after them wait.
+        let mut open = Vec::new();
         while let Some(event) = ledger.next_event(from) {
             from = Some(event);
-            let Some(mut copy) = ledger.copy(event, subscriber).filter(|_| !self.held.contains(&event.id)) else {
+            let Some(mut copy) = ledger.copy(event, subscriber) else { continue };
+            let line = self.line(ledger, event);
+            let waits = line.as_ref().is_some_and(|line| open.contains(line));
+            open.extend(line);
+            if waits || self.held.contains(&event.id) {
                 continue;
-            };
+            }
             if copy.until > self.now {
                 turned.next = Some(turned.next.map_or(copy.until, |next| next.min(copy.until)));
             } else if turned.taken.len() < self.room {

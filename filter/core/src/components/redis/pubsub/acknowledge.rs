@@ -31,14 +31,12 @@ pub(super) async fn acknowledge(pump: Rc<Pump>, topic: Rc<Topic>) {
         let answer = pump.writer.send(Kind::Read, topic.name.as_bytes(), command(&pump, &topic, &ids));
         match answer.await {
             Ok(Reply::Integer(_)) => {
-                topic.release(&ids);
-                pump.released(&topic);
+                pump.release(&topic, &ids);
                 continue;
             }
             // Something else has the stream's name: there is nothing to acknowledge any more.
             Ok(error) if error.is_error("WRONGTYPE") => {
-                topic.release(&ids);
-                pump.released(&topic);
+                pump.release(&topic, &ids);
                 continue;
             }
             Ok(other) => pump.warn(&topic.name, "Redis refused an acknowledgement", &other.unexpected()),

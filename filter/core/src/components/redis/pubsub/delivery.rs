@@ -12,8 +12,14 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// Begins to deliver an entry.
+pub(super) fn start(pump: &Rc<Pump>, topic: &Rc<Topic>, id: EntryId, message: Message) {
+    let flow = deliver(Rc::clone(pump), Rc::clone(topic), id, message);
+    pump.runtime.spawn(Box::pin(flow));
+}
+
 /// Delivers until the event is settled, then has it acknowledged.
-pub(super) async fn deliver(pump: Rc<Pump>, topic: Rc<Topic>, id: EntryId, message: Message) {
+async fn deliver(pump: Rc<Pump>, topic: Rc<Topic>, id: EntryId, message: Message) {
     let message = Rc::new(message);
     let mut pause = FIRST_PAUSE;
     loop {
@@ -24,11 +30,11 @@ pub(super) async fn deliver(pump: Rc<Pump>, topic: Rc<Topic>, id: EntryId, messa
         if pump.keeps(&topic) {
             back_off(&pump, &topic, pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            pump.check_hold(&topic);
         }
         if !pump.keeps(&topic) {
             // It stays pending in Redis, for whoever reads the topic next.
-            topic.release(&[id]);
-            return pump.released(&topic);
+            return pump.release(&topic, &[id]);
         }
     }
     drop(message);

@@ -7,10 +7,10 @@ use super::super::settings::{Claim, PubsubSettings};
 use super::super::{Client, Reach};
 use super::entries::EntryId;
 use super::topic::{Group, Topic};
-use super::{consumer, read, refresh, tend};
+use super::{consumer, delivery, read, refresh, tend};
 use crate::host::{LogLevel, Time};
 use crate::log_line::Line;
-use crate::pubsub::Deliver;
+use crate::pubsub::{Deliver, Order};
 use crate::runtime::link::LinkSettings;
 use crate::runtime::{Runtime, Signal};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -45,6 +45,8 @@ pub(super) struct Pump {
     consumer: OnceCell<String>,
     /// Entries of one topic that may be held at once.
     pub window: usize,
+    /// Which of them wait for each other.
+    pub order: Order,
     pub claim: Option<Claim>,
     reader: RefCell<Option<Client>>,
     topics: RefCell<Vec<Rc<Topic>>>,
@@ -71,6 +73,7 @@ impl Pump {
             reach: parts.reach,
             consumer: OnceCell::new(),
             window: settings.window,
+            order: settings.order,
             claim: settings.claim,
             reader: RefCell::default(),
             topics: RefCell::default(),
@@ -116,7 +119,7 @@ impl Pump {
         for name in names {
             if !topics.iter().any(|topic| topic.name == name) {
                 changed = true;
-                topics.push(Topic::new(name, Rc::clone(deliver), self.runtime.now()));
+                topics.push(Topic::new(name, Rc::clone(deliver), self.runtime.now(), self.order != Order::None));
             }
         }
         topics.retain(|topic| topic.is_of_use());
@@ -166,7 +169,7 @@ impl Pump {
 
     /// Whether an entry of the topic stays here if the application did not take it.
     pub(super) fn keeps(&self, topic: &Topic) -> bool {
-        topic.wanted.get() && !self.draining.get()
+        topic.wanted.get() && !self.draining.get() && !topic.lost.get()
     }
 
     fn has_work(&self) -> bool {
@@ -179,8 +182,28 @@ impl Pump {
         (self.window / 2).max(1)
     }
 
-    /// Entries have left the memory.
-    pub(super) fn released(&self, topic: &Topic) {
+    /// Entries leave the memory; those that waited for them in order have their turn.
+    #[inline(never)]
+    pub(super) fn release(self: &Rc<Self>, topic: &Rc<Topic>, ids: &[EntryId]) {
+        topic.release(ids);
+        for id in ids {
+            let mut gone = *id;
+            while let Some((next, message)) = topic.next_in_line(gone) {
+                if self.keeps(topic) {
+                    delivery::start(self, topic, next, message);
+                    break;
+                }
+                topic.release(&[next]);
+                gone = next;
+            }
+        }
+        if topic.held.borrow().is_empty() && topic.lost.replace(false) {
+            topic.recover.set(Some(EntryId::FIRST));
+        }
+        self.released(topic);
+    }
+
+    fn released(&self, topic: &Topic) {
         if !self.keeps(topic) || topic.free(self.window) >= self.enough_room() {
             self.changed.raise();
         }

@@ -4,8 +4,8 @@ use super::acknowledge::{acknowledge, settle};
 use super::entries::{self, Content, Entry};
 use super::pump::{LONGEST_BLOCK, Pump};
 use super::topic::{Group, Topic};
-use super::{Command, Reply, delivery, refresh};
-use crate::pubsub::Message;
+use super::{Command, Reply, delivery, ordered, refresh};
+use crate::pubsub::{Message, Order};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError};
 use std::rc::Rc;
@@ -18,7 +18,7 @@ const ERROR_REST: Duration = Duration::from_secs(1);
 
 /// What came of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Entries,
     Nothing,
     Failed,
@@ -31,6 +31,9 @@ pub(super) fn read(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
         let plan = pump.plan();
         if plan.topics.is_empty() {
             return pump.rest(plan.idle).await;
+        }
+        if pump.order != Order::None {
+            return ordered::read(pump, plan.topics, plan.all, plan.idle).await;
         }
         // Never sent twice: entries of a lost reply are found among our pending ones.
         let answer = pump.reader().send(Kind::Write, Pump::key(&plan.topics), pump.read_command(&plan));
@@ -58,7 +61,10 @@ impl Pump {
         let wanted = self.wanted();
         let idle = self.idle_time(&wanted);
         let count = wanted.len();
-        let ready = |topic: &Rc<Topic>| topic.may_take() && topic.free(self.window) >= self.enough_room();
+        // In order, what was lost on its way goes before what is new.
+        let is_next = |topic: &Topic| !topic.is_ordered || topic.recover.get().is_none();
+        let has_room = |topic: &Topic| topic.free(self.window) >= self.enough_room();
+        let ready = |topic: &Rc<Topic>| topic.may_take() && has_room(topic) && is_next(topic);
         let topics: Vec<Rc<Topic>> = wanted.into_iter().filter(ready).collect();
         Plan { all: topics.len() == count, topics, idle }
     }
@@ -109,7 +115,7 @@ impl Pump {
     }
 
     #[inline(never)]
-    fn refused(&self, topics: &[Rc<Topic>], text: &str) -> Outcome {
+    pub(super) fn refused(&self, topics: &[Rc<Topic>], text: &str) -> Outcome {
         // One topic may be at fault: each is prepared again, which finds it.
         topics.iter().for_each(|topic| topic.group.set(Group::Unknown));
         // A stream was removed; before or while the read blocked.
@@ -147,6 +153,9 @@ impl Pump {
         if !self.holds_any() {
             refresh::begin_pause(self);
         }
+        if topic.held.borrow().is_empty() {
+            self.hold_is_fresh(topic);
+        }
         for entry in list {
             if topic.hold(entry.id) {
                 self.take_one(topic, entry);
@@ -165,8 +174,13 @@ impl Pump {
                     Default::default()
                 });
                 let message = Message { topic: topic.name.clone(), data, metadata };
-                let flow = delivery::deliver(Rc::clone(self), Rc::clone(topic), id, message);
-                self.runtime.spawn(Box::pin(flow));
+                let next = match self.order.key(&message) {
+                    Some(key) => topic.line_up(id, key, message),
+                    None => Some(message),
+                };
+                if let Some(message) = next {
+                    delivery::start(self, topic, id, message);
+                }
                 return;
             }
             Content::NoEvent => {

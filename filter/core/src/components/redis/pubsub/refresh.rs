@@ -2,7 +2,7 @@
 
 use super::pump::Pump;
 use super::topic::{Group, Topic};
-use super::{Command, Reply};
+use super::{Command, Reply, ordered};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError};
 use std::rc::Rc;
@@ -24,6 +24,22 @@ pub(super) fn begin_pause(pump: &Pump) {
     }
 }
 
+impl Pump {
+    /// Redis has just given or left us what is held of the topic.
+    pub(super) fn hold_is_fresh(&self, topic: &Topic) {
+        if let Some(claim) = self.claim {
+            topic.sure_until.set(self.runtime.now() + claim.min_idle);
+        }
+    }
+
+    /// In order, nothing is begun again that another consumer may have by now.
+    pub(super) fn check_hold(&self, topic: &Topic) {
+        if topic.is_ordered && topic.sure_until.get() <= self.runtime.now() {
+            topic.lost.set(true);
+        }
+    }
+}
+
 /// Sets the idle time of what we hold back to zero, so that nobody claims it.
 #[inline(never)]
 pub(super) fn refresh(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
@@ -39,6 +55,9 @@ pub(super) fn refresh(pump: Rc<Pump>) -> BoxFuture<'static, ()> {
 /// Claiming is what resets the idle time; only ids come back, and the count of deliveries stays.
 #[inline(never)]
 fn command(pump: &Pump, topic: &Topic) -> Vec<u8> {
+    if topic.is_ordered {
+        return ordered::refresh_command(pump, topic);
+    }
     let ids = topic.held.borrow();
     let mut command = Command::new(6 + ids.len(), 256)
         .arg(b"XCLAIM")
@@ -54,6 +73,8 @@ fn command(pump: &Pump, topic: &Topic) -> Vec<u8> {
 fn refreshed(pump: &Pump, topic: &Topic, answer: Result<Reply, LinkError>) {
     match answer {
         Ok(Reply::Array(_)) => {}
+        Ok(Reply::Integer(0)) => topic.lost.set(true),
+        Ok(Reply::Integer(_)) => pump.hold_is_fresh(topic),
         Ok(error) if error.is_error("NOGROUP") => topic.group.set(Group::Unknown),
         Ok(other) => pump.warn(&topic.name, "the idle time of entries was not reset", &other.unexpected()),
         // The link has told what happened to it.

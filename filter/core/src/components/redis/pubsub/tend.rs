@@ -3,11 +3,11 @@
 //! Each step is a command and what its answer means, both plain functions: an `async fn` per step would become one
 //! large function with the flow that awaits them.
 
-use super::consumer;
 use super::entries::{self, EntryId};
 use super::pump::Pump;
 use super::topic::{Group, Topic};
 use super::{Command, Reply};
+use super::{consumer, ordered};
 use crate::runtime::BoxFuture;
 use crate::runtime::link::{Kind, LinkError};
 use std::rc::Rc;
@@ -150,13 +150,17 @@ fn claim_is_due(pump: &Pump, topic: &Topic) -> bool {
 #[inline(never)]
 fn claim_command(pump: &Pump, topic: &Topic) -> Vec<u8> {
     let idle = pump.claim.map(|claim| claim.min_idle.as_millis()).unwrap_or_default();
+    let idle = u64::try_from(idle).unwrap_or(u64::MAX);
+    if topic.is_ordered {
+        return ordered::claim_command(pump, topic, idle);
+    }
     let from = topic.claim_from.get();
     let mut command = Command::new(8, 256)
         .arg(b"XAUTOCLAIM")
         .arg(topic.name.as_bytes())
         .arg(pump.group.as_bytes())
         .arg(pump.consumer().as_bytes())
-        .number(u64::try_from(idle).unwrap_or(u64::MAX));
+        .number(idle);
     command.add_pair(from.millis, from.sequence);
     command.arg(b"COUNT").number(pump.count(topic.free(pump.window)) as u64).into_bytes()
 }

@@ -1,6 +1,7 @@
 //! One topic as the pump sees it: what is in flight and what has to be done next.
 
 use super::entries::EntryId;
+use super::ordered::InLine;
 use crate::host::Time;
 use crate::pubsub::Deliver;
 use std::cell::{Cell, RefCell};
@@ -39,10 +40,18 @@ pub(super) struct Topic {
     /// Whether an acknowledgement is under way.
     pub acknowledging: Cell<bool>,
     pub deliver: RefCell<Rc<dyn Deliver>>,
+    /// Whether some entries wait for others.
+    pub is_ordered: bool,
+    /// Those that do, and those that they wait for, in order.
+    pub line: RefCell<Vec<InLine>>,
+    /// Ordered: whether another consumer may have what is held. Nothing more of it is begun.
+    pub lost: Cell<bool>,
+    /// Ordered: until when no other consumer takes what is held.
+    pub sure_until: Cell<Time>,
 }
 
 impl Topic {
-    pub(super) fn new(name: String, deliver: Rc<dyn Deliver>, now: Time) -> Rc<Self> {
+    pub(super) fn new(name: String, deliver: Rc<dyn Deliver>, now: Time, is_ordered: bool) -> Rc<Self> {
         Rc::new(Self {
             name,
             wanted: Cell::new(true),
@@ -57,6 +66,10 @@ impl Topic {
             settled: RefCell::default(),
             acknowledging: Cell::new(false),
             deliver: RefCell::new(deliver),
+            is_ordered,
+            line: RefCell::default(),
+            lost: Cell::new(false),
+            sure_until: Cell::new(Time::MAX),
         })
     }
 
@@ -85,9 +98,10 @@ impl Topic {
     }
 
     /// Whether new entries may be taken now. While one is in back-off none are: they would pile up here, out of
-    /// reach of other workers.
+    /// reach of other workers. In order no other worker could have them.
     pub(super) fn may_take(&self) -> bool {
-        self.wanted.get() && self.group.get() == Group::Ready && self.waiting.get() == 0
+        let is_free = if self.is_ordered { !self.lost.get() } else { self.waiting.get() == 0 };
+        self.wanted.get() && self.group.get() == Group::Ready && is_free
     }
 
     /// Whether it is wanted or holds entries still.

@@ -85,6 +85,7 @@ fn pubsub_has_defaults_for_everything() {
             servers: Servers::One,
             consumer_id: None,
             window: 16,
+            order: Order::None,
             claim: Some(Claim { min_idle: Duration::from_secs(60), every: Duration::from_secs(15) }),
             trim: Trim::Never,
         })
@@ -173,5 +174,18 @@ fn servers_that_do_not_go_together_are_refused_by_name() {
     ] {
         let told = servers(&metadata).expect_err(name);
         assert!(told.len() == 1 && told[0].contains(name) && told[0].contains(why), "{told:?}");
+    }
+}
+
+#[test]
+fn order_and_time_of_deliveries_are_judged() {
+    let order = |mode: &str| pubsub(&component(&[("concurrencyMode", mode)])).map(|found| (found.order, found.window));
+    assert_eq!(order("parallel"), Ok((Order::None, 16)));
+    assert_eq!(order("single"), Ok((Order::Topic, 1)));
+    assert_eq!(order("byKey"), Ok((Order::Key, 16)));
+    assert_eq!(order("serial").unwrap_err()[0].path, ".metadata.concurrencyMode");
+    for (timeout, fits) in [("1ms", true), ("1h", true), ("90000", true), ("0", false), ("61m", false), ("soon", false)]
+    {
+        assert_eq!(pubsub(&component(&[("deliveryTimeout", timeout)])).is_ok(), fits, "{timeout}");
     }
 }
