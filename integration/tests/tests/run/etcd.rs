@@ -2,7 +2,7 @@
 
 use super::resources::{files, run_with, save_and_read};
 use crate::http;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use weft_tests::certificates::Certificates;
 use weft_tests::client::get;
@@ -83,7 +83,7 @@ fn what_is_rendered_for_an_etcd_runs_in_a_plain_envoy() {
     let cluster = clusters.iter().find(|it| it["name"] == "weft_tcp_store").unwrap();
     let options =
         &cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
-    assert_eq!(options["explicit_http_config"], json!({"http2_protocol_options": {}}));
+    assert!(options["explicit_http_config"]["http2_protocol_options"].is_object(), "{cluster}");
     let _envoy = EnvoyProcess::start(bootstrap, 1);
     save_and_read(&format!("127.0.0.1:{port}"));
 }

@@ -352,6 +352,31 @@ fn an_answer_that_is_cut_anywhere_is_asked_for_again_or_of_unknown_outcome() {
 }
 
 #[test]
+fn a_connection_that_has_gone_silent_is_given_up_before_the_request_is() {
+    let etcd = Etcd::start();
+    let proxy = FaultProxy::before(etcd.port());
+    let mesh = Mesh::builder().module(env::full_module()).app("orders");
+    let mesh = mesh.etcd_component("etcd", "v2", json!({}), proxy.port()).start();
+    let store = store(&mesh);
+    store.put("k", &json!(1));
+    let before = proxy.connections();
+    proxy.hold(Way::Replies);
+    std::thread::sleep(Duration::from_millis(5200));
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| store.get("k"));
+        wait::until_true("another connection is made", || proxy.connections() > before);
+        proxy.pass();
+        assert_eq!(read.join().expect("an answer").expect(200).text(), "1");
+    });
+    for _ in 0..5 {
+        // Asking for a sign of life does not make etcd end the connection.
+        std::thread::sleep(Duration::from_millis(5100));
+        store.put("k", &json!(2));
+    }
+    assert_eq!(proxy.connections(), before + 1);
+}
+
+#[test]
 fn what_is_no_answer_of_grpc_ends_its_request_and_the_next_one_is_served() {
     let etcd = Etcd::start();
     let proxy = FaultProxy::before(etcd.port());
