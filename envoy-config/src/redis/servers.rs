@@ -27,12 +27,13 @@ impl Reader<'_> {
         let failover = self.item("failover").filter(|_| failover).map(|item| (item.name.clone(), "true".to_owned()));
         let usual = if failover.is_some() { SENTINELS_PORT } else { PORT };
         let hosts = self.hosts(usual)?;
+        let are_many = failover.is_some() || kinds.as_ref().is_some_and(|(_, kind)| kind == "cluster");
         let mut metadata: Vec<_> = kinds.into_iter().chain(failover).collect();
-        if let ([(host, port)], true) = (hosts.as_slice(), metadata.is_empty()) {
+        if let ([(host, port)], false) = (hosts.as_slice(), are_many) {
             return Some(Found { servers: Servers::at(host, *port), metadata });
         }
         let item = self.item("redisHost")?;
-        if metadata.is_empty() {
+        if !are_many {
             self.refuse(item, "names several servers; set redisType to cluster, or failover to true, or keep one");
             return None;
         }

@@ -1,8 +1,11 @@
 //! A real Redis Cluster: three masters, each with a replica.
 
+use crate::certificates::Certificates;
 use crate::redis::{Client, Redis, RedisOptions, Value, text};
 use crate::{ports, wait};
+use std::fs;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// How long a node is silent before the others take it for dead.
 const SILENCE: &str = "1500";
@@ -13,12 +16,15 @@ const MASTERS: usize = 3;
 pub struct RedisCluster {
     nodes: Vec<Node>,
     password: Option<String>,
+    tls: Option<(TempDir, Certificates)>,
 }
 
 #[derive(Debug)]
 struct Node {
     server: Redis,
     bus: u16,
+    /// Where it takes TLS, if it does.
+    tls: Option<u16>,
     id: String,
 }
 
@@ -32,10 +38,36 @@ impl RedisCluster {
     /// As [`RedisCluster::start`], each node set up as `options` say.
     #[must_use]
     pub fn with(options: &RedisOptions) -> Self {
-        let nodes: Vec<Node> = (0..2 * MASTERS).map(|_| Node::start(options)).collect();
-        let cluster = Self { nodes, password: options.password.clone() };
+        let nodes: Vec<Node> = (0..2 * MASTERS).map(|_| Node::start(options, None)).collect();
+        let cluster = Self { nodes, password: options.password.clone(), tls: None };
         cluster.join();
         cluster
+    }
+
+    /// As [`RedisCluster::start`], by TLS with certificates for 127.0.0.1; the nodes ask for one of their clients.
+    #[must_use]
+    pub fn by_tls() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let certificates = Certificates::make(folder.path());
+        let (certificate, key) = &certificates.client;
+        for (name, text) in [("client.pem", certificate), ("client.key", key)] {
+            fs::write(folder.path().join(name), text).expect("a certificate can be written");
+        }
+        let options = RedisOptions::default();
+        let nodes: Vec<Node> =
+            (0..2 * MASTERS).map(|_| Node::start(&options, Some((&folder, &certificates)))).collect();
+        let cluster = Self { nodes, password: None, tls: Some((folder, certificates)) };
+        cluster.join();
+        cluster
+    }
+
+    /// The certificates of nodes and clients.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        &self.tls.as_ref().expect("a cluster by TLS").1
     }
 
     fn join(&self) {
@@ -46,7 +78,7 @@ impl RedisCluster {
         let mut first = self.client(0);
         for node in &self.nodes[1..] {
             let _ok: String =
-                first.run(&["CLUSTER", "MEET", "127.0.0.1", &node.server.port().to_string(), &node.bus.to_string()]);
+                first.run(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &node.bus.to_string()]);
         }
         for (at, slots) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")].into_iter().enumerate() {
             let _ok: String = self.client(at).run(&["CLUSTER", "ADDSLOTSRANGE", slots.0, slots.1]);
@@ -90,7 +122,7 @@ impl RedisCluster {
     /// Some of the nodes, as in a component's `redisHost`.
     #[must_use]
     pub fn hosts(&self) -> String {
-        self.nodes[..2].iter().map(|node| node.server.host()).collect::<Vec<_>>().join(",")
+        self.nodes[..2].iter().map(|node| format!("127.0.0.1:{}", node.port())).collect::<Vec<_>>().join(",")
     }
 
     /// What clients have to present.
@@ -145,6 +177,16 @@ impl RedisCluster {
     /// Ends one node, as a crash does.
     pub fn kill(&mut self, at: usize) {
         self.nodes[at].server.kill();
+    }
+
+    /// Lets a node do nothing, until it goes on.
+    pub fn freeze(&self, at: usize) {
+        self.nodes[at].server.freeze();
+    }
+
+    /// Lets a node go on.
+    pub fn thaw(&self, at: usize) {
+        self.nodes[at].server.thaw();
     }
 
     /// Starts a node again that was killed.
@@ -226,8 +268,9 @@ impl RedisCluster {
 }
 
 impl Node {
-    fn start(options: &RedisOptions) -> Self {
+    fn start(options: &RedisOptions, by_tls: Option<(&TempDir, &Certificates)>) -> Self {
         let bus = ports::free();
+        let tls = by_tls.map(|_| ports::free());
         let words = ["--cluster-enabled", "yes", "--cluster-node-timeout", SILENCE, "--cluster-port"];
         let mut arguments: Vec<String> = words.map(str::to_owned).to_vec();
         arguments.push(bus.to_string());
@@ -235,9 +278,30 @@ impl Node {
         if let Some(password) = &options.password {
             arguments.extend(["--masterauth".to_owned(), password.clone()]);
         }
+        if let (Some((folder, certificates)), Some(port)) = (by_tls, tls) {
+            let own = |name: &str| folder.path().join(name).display().to_string();
+            let (port, of) = (port.to_string(), |file: &std::path::Path| file.display().to_string());
+            for (name, value) in [
+                ("--tls-port", port),
+                ("--tls-cluster", "yes".to_owned()),
+                ("--tls-replication", "yes".to_owned()),
+                ("--tls-ca-cert-file", of(&certificates.authority)),
+                ("--tls-cert-file", of(&certificates.server)),
+                ("--tls-key-file", of(&certificates.server_key)),
+                ("--tls-client-cert-file", own("client.pem")),
+                ("--tls-client-key-file", own("client.key")),
+            ] {
+                arguments.extend([name.to_owned(), value]);
+            }
+        }
         arguments.extend(options.arguments.clone());
         let server = Redis::with(RedisOptions { arguments, ..options.clone() });
         let id = server.client().run(&["CLUSTER", "MYID"]);
-        Self { server, bus, id }
+        Self { server, bus, tls, id }
+    }
+
+    /// Where clients find it.
+    fn port(&self) -> u16 {
+        self.tls.unwrap_or_else(|| self.server.port())
     }
 }

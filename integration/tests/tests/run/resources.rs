@@ -10,6 +10,8 @@ use weft_tests::certificates::Certificates;
 use weft_tests::client::{Call, get};
 use weft_tests::collector::{Collector, assert_one_tree};
 use weft_tests::redis::{Redis, RedisOptions};
+use weft_tests::redis_cluster::RedisCluster;
+use weft_tests::redis_sentinel::{MASTER, RedisSentinel};
 use weft_tests::weft::{self, Weft};
 
 /// A folder with these files.
@@ -98,6 +100,53 @@ fn a_redis_behind_tls_is_used_if_its_certificate_is_known_or_need_not_be() {
     save_and_read(&http(&run_with(&[strict.path()], &environment)));
     let (lax, environment) = behind_tls(&redis, "  - {name: insecureSkipTLSVerify, value: true}\n");
     save_and_read(&http(&run_with(&[lax.path()], &environment)));
+}
+
+#[test]
+fn the_nodes_of_a_redis_cluster_are_found_by_tls_with_their_certificates() {
+    let cluster = RedisCluster::by_tls();
+    let (certificate, key) = cluster.certificates().client.clone();
+    let metadata = format!(
+        "  - {{name: redisHost, value: '{}'}}
+  - {{name: redisType, value: cluster}}
+  - {{name: enableTLS, value: true}}
+  - {{name: clientCert, envRef: CERTIFICATE}}
+  - {{name: clientKey, envRef: KEY}}
+",
+        cluster.hosts()
+    );
+    let (authority, other) = (cluster.certificates().authority.clone(), tempfile::tempdir().unwrap());
+    let strange = Certificates::make(other.path()).authority;
+    let folder = files(&[("store.yaml", store(&metadata))]);
+    let environment = |authority: &Path| {
+        let file = authority.to_string_lossy().into_owned();
+        [("CERTIFICATE", certificate.clone()), ("KEY", key.clone()), ("SSL_CERT_FILE", file)]
+    };
+    let weft = run_with(&[folder.path()], &environment(&authority));
+    let address = http(&weft);
+    save_and_read(&address);
+    for number in 0..20 {
+        let item = json!([{"key": format!("k{number}"), "value": number}]);
+        Call::new(Method::POST, &address, "/v1.0/state/store").json(&item).send().expect(204);
+        let full = format!("orders||k{number}");
+        assert_eq!(cluster.client_of(&full).run::<String>(&["HGET", &full, "data"]), number.to_string());
+    }
+    drop(weft);
+    let weft = run_with(&[folder.path()], &environment(&strange));
+    let answer = get(&http(&weft), "/v1.0/state/store/a").send().expect(500);
+    assert_eq!(answer.json()["errorCode"], "ERR_STATE_GET");
+}
+
+#[test]
+fn the_master_that_sentinels_name_is_found() {
+    let redis = RedisSentinel::start();
+    let metadata = format!(
+        "  - {{name: redisHost, value: '{}'}}\n  - {{name: failover, value: 'true'}}\n  - {{name: sentinelMasterName, value: {MASTER}}}\n",
+        redis.hosts()
+    );
+    let folder = files(&[("store.yaml", store(&metadata))]);
+    save_and_read(&http(&run_with(&[folder.path()], &[])));
+    assert_eq!(redis.client().run::<String>(&["HGET", "orders||a", "data"]), r#"{"n":1}"#);
 }
 
 #[test]
@@ -194,17 +243,15 @@ fn what_has_no_effect_is_said_and_what_is_wrong_ends_the_run() {
     let weft = run_with(&[folder.path()], &[]);
     weft.err("store.yaml:9: Component \"store\": metadata poolSize has no effect");
     save_and_read(&http(&weft));
-    let folder = files(&[(
-        "store.yaml",
-        metadata("  - {name: redisType, value: cluster}\n  - {name: ttlInSeconds, value: x}\n"),
-    )]);
+    let folder =
+        files(&[("store.yaml", metadata("  - {name: redisType, value: ring}\n  - {name: ttlInSeconds, value: x}\n"))]);
     let ended = run_with(&[folder.path(), Path::new("/nowhere")], &[]).wait();
     assert_eq!(ended.status, 1);
     let file = folder.path().join("store.yaml");
     let starts = [
         "weft: nothing was done, because of 3 problems:".to_owned(),
         "  /nowhere: cannot be read: ".to_owned(),
-        format!("  {}:9: Component \"store\": metadata redisType is not supported: ", file.display()),
+        format!("  {}:9: Component \"store\": metadata.redisType is not node or cluster", file.display()),
         format!("  {}:10: Component \"store\": metadata.ttlInSeconds ", file.display()),
     ];
     for (line, start) in ended.err.lines().zip(&starts) {
