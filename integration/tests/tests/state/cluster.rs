@@ -279,3 +279,53 @@ fn a_cluster_that_is_down_at_the_start_is_told_by_health_until_it_is_there() {
     wait::until_true("all is well", || health().status == 204);
     wait::until_true("the store is back", || store(&mesh).save(&json!([{"key": "k", "value": 1}])).status == 204);
 }
+
+#[test]
+fn a_master_that_hangs_is_left_for_its_successor() {
+    let cluster = RedisCluster::start();
+    let mesh = mesh(1, &cluster);
+    let store = store(&mesh);
+    let key = unique("hang");
+    let full = format!("orders||{key}");
+    store.put(&key, &json!(1));
+    let hangs = cluster.owner(&full);
+    cluster.freeze(hangs);
+    // It takes connections still, and the first commands.
+    wait::until("the successor is used", 2 * wait::SOON, || {
+        (store.save(&json!([{"key": key, "value": 2}])).status == 204).then_some(())
+    });
+    assert_eq!(store.value(&key).as_deref(), Some("2"));
+    cluster.thaw(hangs);
+    assert_ne!(cluster.owner(&full), hangs);
+    for round in 3..20 {
+        store.put(&key, &json!(round));
+        assert_eq!(store.value(&key), Some(round.to_string()));
+    }
+    assert_eq!(cluster.client_of(&full).run::<String>(&["HGET", &full, "data"]), "19");
+}
+
+#[test]
+fn a_bulk_get_asks_all_nodes_and_tells_which_keys_it_could_not_get() {
+    let partly = ["--cluster-require-full-coverage", "no"].map(str::to_owned).to_vec();
+    let mut cluster = RedisCluster::with(&RedisOptions { arguments: partly, ..RedisOptions::default() });
+    let mesh = mesh(1, &cluster);
+    let store = store(&mesh);
+    let keys: Vec<String> = (0..30).map(|number| format!("b{number}")).collect();
+    let items: Vec<Value> = keys.iter().map(|key| json!({"key": key, "value": key})).collect();
+    dapr::no_content(&store.save(&json!(items)));
+    let owners: Vec<usize> = keys.iter().map(|key| cluster.owner(&format!("orders||{key}"))).collect();
+    // A master, and whoever could take over.
+    let gone = owners[0];
+    cluster.kill(gone + 3);
+    cluster.kill(gone);
+    let answer = store.bulk(&json!({"keys": keys})).expect(200).json();
+    for (key, owner) in keys.iter().zip(owners) {
+        let item = answer.as_array().unwrap().iter().find(|item| item["key"] == json!(key)).unwrap();
+        if owner == gone {
+            let why = item["error"].as_str().unwrap_or_else(|| panic!("{item}"));
+            assert!(why.contains("no connection to 127.0.0.1:") || why.contains("no node"), "{why}");
+        } else {
+            assert_eq!(item["data"], json!(key));
+        }
+    }
+}

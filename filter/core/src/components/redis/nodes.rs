@@ -139,7 +139,12 @@ async fn send(nodes: Rc<Nodes>, kind: Kind, slot: u16, bytes: Vec<u8>) -> Result
         match client.send(kind, b"", bytes.clone()).await {
             Ok(Reply::Error(text)) if course.follows(&text).await => {}
             Err(LinkError::NotSent { .. }) if course.leads_elsewhere().await => {}
-            other => return other,
+            Err(error) => {
+                // A server that hangs takes connections still.
+                course.doubts();
+                return Err(error);
+            }
+            reply => return reply,
         }
     }
 }

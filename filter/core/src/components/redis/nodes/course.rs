@@ -93,6 +93,11 @@ impl Course {
         true
     }
 
+    /// The server did not answer: lets it be looked whether it still has what it had.
+    pub(crate) fn doubts(&self) {
+        self.nodes.topology.look();
+    }
+
     /// Whether the command, which could not be sent, has another server by now.
     pub(crate) async fn leads_elsewhere(&self) -> bool {
         let topology = &self.nodes.topology;

@@ -44,6 +44,10 @@ async fn on_owner(nodes: std::rc::Rc<Nodes>, slot: u16, action: std::rc::Rc<Writ
             // It was not done.
             Err(StoreError::Failed { reason }) if course.follows(&reason).await => {}
             Err(StoreError::Unavailable { .. }) if course.leads_elsewhere().await => {}
+            Err(StoreError::OutcomeUnknown { reason }) => {
+                course.doubts();
+                return Err(StoreError::OutcomeUnknown { reason });
+            }
             other => return other,
         }
     }
