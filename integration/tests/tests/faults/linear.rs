@@ -257,13 +257,19 @@ fn impatient(bootstrap: &mut Value) {
 }
 
 #[test]
-fn values_in_both_stores_are_linearizable_while_instances_of_the_module_trap() {
+fn values_in_every_store_are_linearizable_while_instances_of_the_module_trap() {
     soak::repeat(soak::time(), || {
         const TRAPS: usize = 4;
         for workers in [1, 4] {
-            for (store, rules) in [("statestore", Rules::Redis), ("memory", Rules::InMemory)] {
+            for store in ["statestore", "memory", "postgres", "etcd"] {
                 let builder = Mesh::builder().workers(workers).with_trap().edit(impatient).in_memory();
-                let mesh = builder.redis(durable()).app("orders").start();
+                let builder = match store {
+                    "postgres" => builder.postgres(Postgres::start()),
+                    "etcd" => builder.etcd(Etcd::start(), json!({})),
+                    _ => builder.redis(durable()),
+                };
+                let mesh = builder.app("orders").start();
+                let rules = if store == "statestore" { Rules::Redis } else { Rules::InMemory };
                 for sign in ["trap asked for", "Uncaught RuntimeError: unreachable"] {
                     mesh.envoy.expect_log(sign, 1..=TRAPS);
                 }
@@ -282,56 +288,60 @@ fn values_in_both_stores_are_linearizable_while_instances_of_the_module_trap() {
 
 #[test]
 fn values_in_etcd_are_linearizable_while_it_is_killed_and_stands_still() {
-    for workers in [1, 4] {
-        let mesh = Mesh::builder().workers(workers).etcd(Etcd::start(), json!({})).app("orders").start();
-        let load = Load::new(&mesh, "etcd", Rules::InMemory);
-        load.run(|| {
-            for _ in 0..2 {
+    soak::repeat(soak::time(), || {
+        for workers in [1, 4] {
+            let mesh = Mesh::builder().workers(workers).etcd(Etcd::start(), json!({})).app("orders").start();
+            let load = Load::new(&mesh, "etcd", Rules::InMemory);
+            load.run(|| {
+                for _ in 0..2 {
+                    load.goes_on(100);
+                    mesh.etcd().kill();
+                    let before = now(&load.counts.failed);
+                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                    mesh.etcd().restart();
+                }
                 load.goes_on(100);
-                mesh.etcd().kill();
-                let before = now(&load.counts.failed);
-                wait::until_true("writes fail", || now(&load.counts.failed) > before);
-                mesh.etcd().restart();
-            }
-            load.goes_on(100);
-            mesh.etcd().freeze();
-            mesh.etcd().thaw();
-            load.goes_on(100);
-            mesh.etcd().freeze();
-            let before = now(&load.counts.unknown);
-            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
-            mesh.etcd().thaw();
-            load.goes_on(100);
-        });
-        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
-    }
+                mesh.etcd().freeze();
+                mesh.etcd().thaw();
+                load.goes_on(100);
+                mesh.etcd().freeze();
+                let before = now(&load.counts.unknown);
+                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                mesh.etcd().thaw();
+                load.goes_on(100);
+            });
+            assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+        }
+    });
 }
 
 #[test]
 fn values_in_postgresql_are_linearizable_while_it_is_killed_and_stands_still() {
-    for workers in [1, 4] {
-        let mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").start();
-        // It lets nobody in before it has read what the dead one had written.
-        mesh.envoy.expect_log("the database system is", 0..=100);
-        let load = Load::new(&mesh, "postgres", Rules::InMemory);
-        load.run(|| {
-            for _ in 0..2 {
+    soak::repeat(soak::time(), || {
+        for workers in [1, 4] {
+            let mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").start();
+            // It lets nobody in before it has read what the dead one had written.
+            mesh.envoy.expect_log("the database system is", 0..=100);
+            let load = Load::new(&mesh, "postgres", Rules::InMemory);
+            load.run(|| {
+                for _ in 0..2 {
+                    load.goes_on(100);
+                    mesh.postgres().kill();
+                    let before = now(&load.counts.failed);
+                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                    mesh.postgres().restart();
+                }
                 load.goes_on(100);
-                mesh.postgres().kill();
-                let before = now(&load.counts.failed);
-                wait::until_true("writes fail", || now(&load.counts.failed) > before);
-                mesh.postgres().restart();
-            }
-            load.goes_on(100);
-            mesh.postgres().freeze();
-            mesh.postgres().thaw();
-            load.goes_on(100);
-            mesh.postgres().freeze();
-            let before = now(&load.counts.unknown);
-            wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
-            mesh.postgres().thaw();
-            load.goes_on(100);
-        });
-        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
-    }
+                mesh.postgres().freeze();
+                mesh.postgres().thaw();
+                load.goes_on(100);
+                mesh.postgres().freeze();
+                let before = now(&load.counts.unknown);
+                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                mesh.postgres().thaw();
+                load.goes_on(100);
+            });
+            assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+        }
+    });
 }

@@ -71,6 +71,18 @@ fn a_value_is_a_message_as_daprd_writes_it_and_its_life_is_a_lease() {
 }
 
 #[test]
+fn the_store_is_told_in_the_metadata_with_what_it_can() {
+    on_etcd(|store| {
+        let metadata = store.app().get("/v1.0/metadata").send().expect(200).json();
+        for (name, version) in [("etcd", "v2"), ("etcd-v1", "v1")] {
+            let found = metadata["components"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap();
+            assert_eq!((&found["type"], &found["version"]), (&json!("state.etcd"), &json!(version)));
+            assert_eq!(found["capabilities"], json!(["ETAG", "TRANSACTIONAL", "TTL"]), "{name}");
+        }
+    });
+}
+
+#[test]
 fn what_daprd_wrote_is_read_changed_by_its_etag_and_removed() {
     on_etcd(|store| {
         let client = store.mesh.etcd().client();
