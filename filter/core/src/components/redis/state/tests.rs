@@ -377,3 +377,26 @@ fn a_strong_write_that_not_all_replicas_have_is_unknown_and_one_that_may_not_ask
     assert_eq!(setup.set(strong()), failure("NOPERM this user has no permissions to run the 'info' command"));
     assert_eq!(setup.commands(), ["INFO"]);
 }
+
+#[test]
+fn a_wait_over_another_connection_than_the_write_says_nothing_of_it() {
+    let setup = Setup::new();
+    setup.redis.borrow_mut().replicas = (1, 1);
+    let strong = || SetRequest { consistency: Consistency::Strong, ..set("k", "1") };
+    assert_eq!(setup.set(strong()), Ok(()));
+    let outcome = setup.begin(setup.store.set(strong()));
+    assert!(setup.turn(), "INFO");
+    let (tcp, sent) = (setup.tcp(), setup.host.take_sent(setup.tcp()));
+    let reply = setup.redis.borrow_mut().answer(&sent);
+    // The connection ends before the flow has its turn.
+    setup.runtime.on_tcp_data(tcp, &reply);
+    setup.host.tcp.borrow_mut().remove(&tcp.0);
+    setup.runtime.on_tcp_close(tcp, 14);
+    setup.host.pass(&setup.runtime, Duration::from_millis(200));
+    setup.runtime.on_tcp_open(setup.tcp());
+    setup.runtime.run(Scope::Root);
+    while setup.turn() {}
+    assert_eq!(setup.redis.borrow().commands.last().unwrap()[0], "WAIT");
+    let reason = "Redis has stored it, and not all replicas: the connection was lost in between".to_owned();
+    assert_eq!(outcome.take(), Some(Err(StoreError::OutcomeUnknown { reason })));
+}

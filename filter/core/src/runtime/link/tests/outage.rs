@@ -73,3 +73,32 @@ fn a_link_says_why_it_was_never_up_and_nothing_once_it_was() {
     setup.pass(10_000);
     assert_eq!(setup.link.never_up(), None, "an outage is no start");
 }
+
+#[test]
+fn a_link_that_is_given_up_gives_back_what_waits_and_cannot_say_what_became_of_the_rest() {
+    let setup = Setup::new(LinkSettings::default());
+    assert!(!setup.link.is_down());
+    setup.send(Kind::Write, "sent");
+    let tcp = setup.accept();
+    assert_eq!((setup.sent(tcp).as_str(), setup.link.connections()), ("sent\n", 1));
+    setup.send(Kind::Read, "waits");
+    setup.link.abandon("it has gone");
+    setup.runtime.run(Scope::Root);
+    let outcomes = setup.taken();
+    let [("sent", Err(LinkError::OutcomeUnknown { reason })), ("waits", Err(LinkError::NotSent { reason: why }))] =
+        outcomes.as_slice()
+    else {
+        panic!("{outcomes:?}")
+    };
+    assert!(reason.contains("it has gone") && why.contains("it has gone"), "{reason}, {why}");
+    assert!(setup.link.is_down() && setup.link.waiting() == 0);
+}
+
+#[test]
+fn a_link_that_has_no_patience_gives_a_command_back_when_the_first_attempt_fails() {
+    let setup = Setup::new(LinkSettings { fails_after: Some(Duration::ZERO), ..LinkSettings::default() });
+    setup.host.refuse_open.set(Some(HostError::NoHealthyHost));
+    setup.send(Kind::Write, "a");
+    setup.pass(10);
+    assert!(matches!(setup.taken().as_slice(), [("a", Err(LinkError::NotSent { .. }))]));
+}
