@@ -86,7 +86,7 @@ pub fn assemble(
         app.endpoints.extend(convert_endpoint(endpoint, backends, problems));
     }
     let resiliencies = resources.resiliencies.iter().filter(|it| it.is_for(&app.id, &app.namespace));
-    app.rules = resiliency::compile(resiliencies, problems);
+    app.rules = resiliency::compile(resiliencies, &app.components, problems);
     if let Some(configuration) = configuration {
         places.set_configuration(configuration);
         app.tracing = configuration.tracing.clone();

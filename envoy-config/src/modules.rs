@@ -27,6 +27,11 @@ pub enum Module {
     Embedded(&'static str, &'static [u8]),
 }
 
+/// Whether policies hold for components of an application.
+fn has_policies(app: &App) -> bool {
+    !app.rules.plugin.components.is_empty()
+}
+
 impl Variant {
     /// The smallest one that serves these applications.
     #[must_use]
@@ -34,7 +39,7 @@ impl Variant {
         let mut components = apps.iter().flat_map(|app| &app.components).peekable();
         if components.peek().is_none() {
             Self::Route
-        } else if components.any(needs_full) {
+        } else if components.any(needs_full) || apps.iter().any(has_policies) {
             Self::Full
         } else {
             Self::Whole

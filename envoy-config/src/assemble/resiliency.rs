@@ -6,7 +6,7 @@ use crate::resources::{Codes, Pause, Resiliency, Retry, Target, millis};
 use crate::yaml::Text;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use weft_core::config::{self, CallPolicy, CircuitBreaker};
+use weft_core::config::{self, CallPolicy, CircuitBreaker, ComponentPolicies, ComponentPolicy, ComponentRetry};
 
 /// gRPC statuses that Envoy's `x-envoy-retry-grpc-on` has words for.
 const GRPC: [(u32, &str); 5] =
@@ -31,7 +31,11 @@ struct Policies<'a> {
 }
 
 /// What an application's calls are made by. `resources` are those that are for it.
-pub(super) fn compile<'a>(resources: impl Iterator<Item = &'a Resiliency>, problems: &Problems) -> CallRules {
+pub(super) fn compile<'a>(
+    resources: impl Iterator<Item = &'a Resiliency>,
+    components: &[config::Component],
+    problems: &Problems,
+) -> CallRules {
     let resources: Vec<&Resiliency> = resources.collect();
     let mut all = Policies::default();
     for it in &resources {
@@ -51,7 +55,47 @@ pub(super) fn compile<'a>(resources: impl Iterator<Item = &'a Resiliency>, probl
         rules.plugin.others = Some(policy);
         rules.others = again;
     }
+    for component in components {
+        let named = resources.iter().rev().find_map(|it| {
+            let target = it.components.iter().rev().find(|target| target.name == component.name)?;
+            Some((it.subject(), target))
+        });
+        let way = |way: Way, target: Option<&Target>| {
+            let target = target.zip(named.as_ref().map(|(subject, _)| subject.as_str()));
+            all.of_component(&component.kind, way, target, problems)
+        };
+        let is_broker = component.kind.starts_with("pubsub.");
+        let policies = ComponentPolicies {
+            inbound: way(Way::Inbound, named.as_ref().and_then(|it| it.1.inbound.as_ref())).filter(|_| is_broker),
+            outbound: way(Way::Outbound, named.as_ref().and_then(|it| it.1.outbound.as_ref())),
+        };
+        if policies != ComponentPolicies::default() {
+            rules.plugin.components.insert(component.name.clone(), policies);
+        }
+    }
     rules
+}
+
+/// Whether a component is asked or asks.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Inbound,
+    Outbound,
+}
+
+/// Names of default policies of a kind for a component, the nearest one first.
+fn component_defaults(component: &str, way: Way, kind: &str) -> [String; 4] {
+    let of_type = if component.starts_with("pubsub.") { "Pubsub" } else { "Statestore" };
+    let way = match way {
+        Way::Inbound => "Inbound",
+        Way::Outbound => "Outbound",
+    };
+    [
+        format!("Default{of_type}Component{way}{kind}Policy"),
+        format!("DefaultComponent{way}{kind}Policy"),
+        format!("DefaultComponent{kind}Policy"),
+        format!("Default{kind}Policy"),
+    ]
 }
 
 type Rule = (CallPolicy, Option<Again>);
@@ -73,6 +117,44 @@ impl Policies<'_> {
         rule(timeout, retry, breaker, target.cache_size)
     }
 
+    /// What holds for a component; a retry policy that goes by statuses is for calls only.
+    fn of_component(
+        &self,
+        component: &str,
+        way: Way,
+        target: Option<(&Target, &str)>,
+        problems: &Problems,
+    ) -> Option<ComponentPolicy> {
+        let tell = |kind: &str, text: &Text, why: &str| {
+            let (name, subject) = target.map_or(("", ""), |(target, subject)| (target.app.as_str(), subject));
+            problems
+                .add(&text.place, format!("{subject}: spec.targets.components.{name}.{kind} {why}, {:?}", text.value));
+        };
+        let unknown = |kind: &str, text: &Text| tell(kind, text, "names no policy");
+        let (target, none) = (target.map(|(target, _)| target), None);
+        let defaults = |kind: &str| component_defaults(component, way, kind);
+        let named = |pick: fn(&Target) -> &Option<Text>| target.map_or(&none, pick);
+        let timeout = chosen(&self.timeouts, named(|it| &it.timeout), defaults("Timeout"), |it| unknown("timeout", it));
+        let retry = chosen(&self.retries, named(|it| &it.retry), defaults("Retry"), |it| unknown("retry", it));
+        let breaker = chosen(&self.breakers, named(|it| &it.breaker), defaults("CircuitBreaker"), |it| {
+            unknown("circuitBreaker", it)
+        });
+        let by_status = retry.is_some_and(|retry| retry.http.is_some() || retry.grpc.is_some());
+        if let (true, Some(text)) = (by_status, named(|it| &it.retry)) {
+            tell(
+                "retry",
+                text,
+                "names a policy with matching, which components have no statuses for; name another one",
+            );
+        }
+        let policy = ComponentPolicy {
+            timeout_ms: timeout.map(millis).filter(|millis| *millis > 0),
+            retry: retry.filter(|_| !by_status).map(component_retry),
+            circuit_breaker: breaker.cloned(),
+        };
+        (policy != ComponentPolicy::default()).then_some(policy)
+    }
+
     fn default_rule(&self) -> Option<Rule> {
         let (timeout, retry) = (default(&self.timeouts, TIMEOUTS), default(&self.retries, RETRIES));
         let breaker = default(&self.breakers, BREAKERS);
@@ -85,7 +167,7 @@ impl Policies<'_> {
 fn chosen<T: Copy>(
     policies: &BTreeMap<&str, T>,
     named: &Option<Text>,
-    defaults: [&str; 2],
+    defaults: impl IntoIterator<Item = impl AsRef<str>>,
     unknown: impl FnOnce(&Text),
 ) -> Option<T> {
     let Some(text) = named else { return default(policies, defaults) };
@@ -96,9 +178,17 @@ fn chosen<T: Copy>(
     policy
 }
 
-/// The policy of the first of two names that there is.
-fn default<T: Copy>(policies: &BTreeMap<&str, T>, names: [&str; 2]) -> Option<T> {
-    names.iter().find_map(|name| policies.get(name)).copied()
+/// The policy of the first of the names that there is.
+fn default<T: Copy>(policies: &BTreeMap<&str, T>, names: impl IntoIterator<Item = impl AsRef<str>>) -> Option<T> {
+    names.into_iter().find_map(|name| policies.get(name.as_ref())).copied()
+}
+
+fn component_retry(retry: &Retry) -> ComponentRetry {
+    let (pause_ms, max_pause_ms) = match retry.pause {
+        Pause::Constant(pause) => (millis(pause), None),
+        Pause::Exponential(longest) => (millis(FIRST), Some(millis(longest))),
+    };
+    ComponentRetry { max_retries: retry.most, pause_ms, max_pause_ms }
 }
 
 fn rule(

@@ -23,6 +23,8 @@ pub struct Resiliency {
     pub breakers: Vec<(String, CircuitBreaker)>,
     /// What holds for which application.
     pub apps: Vec<Target>,
+    /// What holds for which component.
+    pub components: Vec<Component>,
     namespace: Option<String>,
     scopes: Vec<String>,
 }
@@ -61,6 +63,17 @@ pub struct Target {
     pub(crate) breaker: Option<Text>,
 }
 
+/// The policies of a component, by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// For its events on their way to the application.
+    pub inbound: Option<Target>,
+    /// For what is asked of it.
+    pub outbound: Option<Target>,
+}
+
 impl Resiliency {
     /// Whether it is for calls of an application.
     #[must_use]
@@ -75,8 +88,6 @@ impl Resiliency {
     }
 }
 
-const LATER: &str = "policies of components come with a later release; remove it";
-
 /// Reads one; what is wrong with it is told.
 pub(super) fn read(mut fields: Fields<'_>) -> Option<Resiliency> {
     let Head { name, namespace, .. } = head(&mut fields, "Resiliency");
@@ -85,9 +96,9 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Resiliency> {
     fields.finish();
     let mut spec = spec?;
     let (timeouts, retries, breakers) = spec.fields("policies").map(policies).unwrap_or_default();
-    let apps = spec.fields("targets").map(targets).unwrap_or_default();
+    let (apps, components) = spec.fields("targets").map(targets).unwrap_or_default();
     spec.finish();
-    Some(Resiliency { name, timeouts, retries, breakers, apps, namespace, scopes })
+    Some(Resiliency { name, timeouts, retries, breakers, apps, components, namespace, scopes })
 }
 
 type Policies = (Vec<(String, Duration)>, Vec<(String, Retry)>, Vec<(String, CircuitBreaker)>);
@@ -137,8 +148,8 @@ fn it_counts(name: &str, fields: &Fields<'_>) -> bool {
         return false;
     }
     let is_default = name.starts_with("Default") && name.ends_with("Policy");
-    if is_default && (name.contains("Actor") || name.contains("Component")) {
-        fields.remark(&fields.place(), "", "has no effect: it is for actors or components");
+    if is_default && name.contains("Actor") {
+        fields.remark(&fields.place(), "", "has no effect: it is for actors");
     }
     true
 }
@@ -234,14 +245,21 @@ pub(crate) fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn targets(mut fields: Fields<'_>) -> Vec<Target> {
+fn targets(mut fields: Fields<'_>) -> (Vec<Target>, Vec<Component>) {
     let apps = fields.members("apps").into_iter().map(|(app, it)| target(app, it)).collect();
-    fields.refuse("components", None, LATER);
+    let components = fields.members("components").into_iter().map(|(name, it)| component(name, it)).collect();
     if let Some(place) = fields.place_of("actors") {
         fields.remark(&place, "actors", "has no effect: Weft serves no actors");
     }
     fields.finish();
-    apps
+    (apps, components)
+}
+
+fn component(name: String, mut fields: Fields<'_>) -> Component {
+    let mut direction = |way: &'static str| fields.fields(way).map(|it| target(format!("{name}.{way}"), it));
+    let (inbound, outbound) = (direction("inbound"), direction("outbound"));
+    fields.finish();
+    Component { name, inbound, outbound }
 }
 
 fn target(app: String, mut fields: Fields<'_>) -> Target {

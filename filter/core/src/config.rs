@@ -23,6 +23,8 @@ pub(crate) use check::is_label;
 pub use otlp::{Otlp, Transport};
 pub use problem::Problem;
 pub use resiliency::{CallPolicy, CircuitBreaker, Resiliency, Retry};
+#[cfg(feature = "policies")]
+pub use resiliency::{ComponentPolicies, ComponentPolicy, ComponentRetry};
 pub use schema::schema;
 
 use crate::by_name::ByName;

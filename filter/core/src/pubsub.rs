@@ -6,6 +6,8 @@ mod envelope;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(feature = "policies")]
+pub mod guarded;
 mod options;
 mod order;
 mod publish;

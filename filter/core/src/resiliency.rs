@@ -2,6 +2,11 @@
 //! by request headers, so that bodies stay streamed; breakers are ours, counted for all workers together.
 
 mod breaker;
+#[cfg(feature = "policies")]
+pub mod component;
+#[cfg(all(feature = "blocks", not(feature = "policies")))]
+#[path = "resiliency/no_component.rs"]
+pub mod component;
 mod shelf;
 pub mod trip;
 

@@ -5,6 +5,8 @@ mod bulk;
 mod error;
 #[cfg(test)]
 mod fake;
+#[cfg(feature = "policies")]
+pub mod guarded;
 mod item;
 mod key;
 mod options;

@@ -46,6 +46,8 @@ mod nodes;
 mod options;
 #[path = "pubsub/ordered.rs"]
 mod ordered;
+#[path = "pubsub/policies.rs"]
+mod policies;
 #[path = "pubsub/settings.rs"]
 mod settings;
 #[path = "pubsub/subscriptions.rs"]

@@ -7,9 +7,13 @@ use weft_core::config::Invoke;
 const HEAD: &str = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: r}\nspec:\n";
 
 fn compiled(text: &str) -> (CallRules, Vec<String>) {
+    compiled_for(text, &[])
+}
+
+fn compiled_for(text: &str, components: &[config::Component]) -> (CallRules, Vec<String>) {
     let problems = Problems::default();
     let resources = read_text(&format!("{HEAD}{text}"), &problems);
-    let rules = compile(resources.resiliencies.iter(), &problems);
+    let rules = compile(resources.resiliencies.iter(), components, &problems);
     let found = problems.check(()).err().unwrap_or_default();
     (rules, found.iter().map(ToString::to_string).collect())
 }
@@ -135,4 +139,47 @@ fn the_router_pauses_as_the_policy_says_for_each_target() {
     assert_eq!((told.len(), told[2]), (4, (&Value::Null, &Value::Null)));
     let clusters = all["static_resources"]["clusters"].as_array().unwrap();
     assert!(clusters.iter().all(|it| it["circuit_breakers"]["thresholds"][0]["max_retries"] == u32::MAX));
+}
+
+fn component(name: &str, kind: &str) -> config::Component {
+    let (name, kind, version) = (name.to_owned(), kind.to_owned(), "v1".to_owned());
+    config::Component { name, kind, version, cluster: None, metadata: Default::default() }
+}
+
+#[test]
+fn components_have_policies_of_both_directions_and_the_nearest_defaults() {
+    let components = [component("bus", "pubsub.redis"), component("store", "state.redis")];
+    let (rules, found) = compiled_for(
+        "  policies:
+    timeouts: {t: 2s, DefaultComponentTimeoutPolicy: 3s, DefaultPubsubComponentInboundTimeoutPolicy: 4s}
+    retries: {r: {maxRetries: 3, duration: 10ms}, e: {policy: exponential, maxInterval: 5s}}
+    circuitBreakers: {c: {trip: consecutiveFailures > 2}}
+  targets:
+    components:
+      bus: {inbound: {retry: r}, outbound: {retry: e, timeout: t}}
+      store: {outbound: {circuitBreaker: c}}
+      nobody: {outbound: {retry: r}}
+",
+        &components,
+    );
+    assert_eq!(found, [""; 0]);
+    let breaker = json!({"trip": "consecutiveFailures > 2", "maxRequests": 1, "intervalMs": 0, "timeoutMs": 60000,
+        "cacheSize": 100});
+    let expected = json!({
+        "bus": {
+            "inbound": {"timeoutMs": 4000, "retry": {"maxRetries": 3, "pauseMs": 10}},
+            "outbound": {"timeoutMs": 2000, "retry": {"pauseMs": 500, "maxPauseMs": 5000}},
+        },
+        "store": {"outbound": {"timeoutMs": 3000, "circuitBreaker": breaker}},
+    });
+    assert_eq!(serde_json::to_value(&rules.plugin.components).unwrap(), expected);
+}
+
+#[test]
+fn a_policy_by_status_is_refused_for_a_component() {
+    let text = "  policies: {retries: {r: {matching: {httpStatusCodes: '500'}}}}
+  targets: {components: {bus: {inbound: {retry: r}}}}";
+    let (_, found) = compiled_for(text, &[component("bus", "pubsub.redis")]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("spec.targets.components.bus.inbound.retry names a policy with matching"), "{found:?}");
 }

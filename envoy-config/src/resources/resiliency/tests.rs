@@ -64,7 +64,7 @@ fn everything_that_is_wrong_is_told() {
       c: {{trip: failures > 1}}
   targets:
     apps: {{b: {{circuitBreakerCacheSize: 0}}}}
-    components: {{s: {{outbound: {{retry: a}}}}}}
+    components: {{s: {{outbound: {{retry: a}}, both: {{}}}}}}
 "
     ));
     let wanted = [
@@ -74,7 +74,7 @@ fn everything_that_is_wrong_is_told() {
         "r.yaml:9: Resiliency \"r\": spec.policies.retries.b.maxRetries is \"many\"",
         "r.yaml:11: Resiliency \"r\": spec.policies.circuitBreakers.c.trip holds what is neither",
         "r.yaml:13: Resiliency \"r\": spec.targets.apps.b.circuitBreakerCacheSize is out of bounds",
-        "r.yaml:14: Resiliency \"r\": spec.targets.components is not supported: policies of components",
+        "r.yaml:14: Resiliency \"r\": spec.targets.components.s.both is not",
     ];
     assert_eq!(found.len(), wanted.len(), "{found:#?}");
     for (found, wanted) in found.iter().zip(wanted) {

@@ -8,6 +8,8 @@ use crate::config::{Component, PluginConfig, Problem};
 use crate::host::TcpTarget;
 use crate::http::Reply;
 use crate::pubsub::{Broker, PubSub, PublishRequest};
+#[cfg(feature = "policies")]
+use crate::resiliency::component::Guard;
 use crate::runtime::{BoxFuture, Runtime};
 use crate::state::{State, StateStore};
 use crate::telemetry::Trace;
@@ -37,7 +39,7 @@ impl Blocks {
             if component.kind.is_empty() {
                 continue;
             }
-            if let Err(some) = blocks.add(component, &site(component, config, runtime)) {
+            if let Err(some) = blocks.add(component, &site(component, config, runtime), config) {
                 let path = format!("$.components[{at}]");
                 errors.extend(some.into_iter().map(|problem| problem.below(&path)));
             }
@@ -52,12 +54,14 @@ impl Blocks {
         Ok(blocks)
     }
 
-    fn add(&mut self, component: &Component, site: &Site) -> Result<(), Vec<Problem>> {
+    fn add(&mut self, component: &Component, site: &Site, config: &PluginConfig) -> Result<(), Vec<Problem>> {
         let name = component.name.clone();
         if component.kind.starts_with("pubsub.") {
-            self.brokers.insert(name, components::build_broker(component, site)?);
+            let broker = guarded_broker(components::build_broker(component, site)?, &name, site, config);
+            self.brokers.insert(name, broker);
         } else {
-            self.stores.insert(name, components::build_store(component, site)?);
+            let store = guarded_store(components::build_store(component, site)?, &name, site, config);
+            self.stores.insert(name, store);
         }
         Ok(())
     }
@@ -130,6 +134,39 @@ impl Blocks {
         let found = if kind.starts_with("pubsub.") { broker() } else { store() };
         found.unwrap_or_default()
     }
+}
+
+/// The policy for what is asked of a component.
+#[cfg(feature = "policies")]
+fn outbound(name: &str, site: &Site, config: &PluginConfig) -> Option<Rc<Guard>> {
+    let policy = config.resiliency.components.get(name)?.outbound.as_ref()?;
+    Some(Guard::new(&site.runtime, policy, &config.app_id, name, "outbound"))
+}
+
+#[cfg(feature = "policies")]
+fn guarded_broker(broker: Rc<dyn Broker>, name: &str, site: &Site, config: &PluginConfig) -> Rc<dyn Broker> {
+    match outbound(name, site, config) {
+        Some(guard) => crate::pubsub::guarded::Guarded::before(broker, guard),
+        None => broker,
+    }
+}
+
+#[cfg(feature = "policies")]
+fn guarded_store(store: Rc<dyn StateStore>, name: &str, site: &Site, config: &PluginConfig) -> Rc<dyn StateStore> {
+    match outbound(name, site, config) {
+        Some(guard) => crate::state::guarded::Guarded::before(store, guard),
+        None => store,
+    }
+}
+
+#[cfg(not(feature = "policies"))]
+fn guarded_broker(broker: Rc<dyn Broker>, _name: &str, _site: &Site, _config: &PluginConfig) -> Rc<dyn Broker> {
+    broker
+}
+
+#[cfg(not(feature = "policies"))]
+fn guarded_store(store: Rc<dyn StateStore>, _name: &str, _site: &Site, _config: &PluginConfig) -> Rc<dyn StateStore> {
+    store
 }
 
 fn site(component: &Component, config: &PluginConfig, runtime: &Runtime) -> Site {

@@ -8,6 +8,8 @@ use super::{
     Limits, LinkConfig, LogLevel, Operation, Otlp, PluginConfig, Policy, Resiliency, Retry, Routes, Rule, Secret,
     Subscription, Target, TestSwitches, Tracing, VERSION,
 };
+#[cfg(feature = "policies")]
+use super::{ComponentPolicies, ComponentPolicy, ComponentRetry};
 #[cfg(feature = "blocks")]
 use super::{Transport, otlp::DEFAULT_TIMEOUT_MS};
 use crate::access::pattern;
@@ -101,6 +103,30 @@ fn resiliency(object: &RawObject<'_>) -> Resiliency {
     Resiliency {
         apps: child(object, "apps").unwrap_or_default().members().filter_map(one).collect(),
         others: child(object, "others").map(|it| call_policy(&it)),
+        #[cfg(feature = "policies")]
+        components: child(object, "components").unwrap_or_default().members().filter_map(component_policies).collect(),
+    }
+}
+
+#[cfg(feature = "policies")]
+#[inline(never)]
+fn component_policies((name, value): (&str, RawValue<'_>)) -> Option<(String, ComponentPolicies)> {
+    let object = RawObject::of(value, "").ok()?;
+    let policy = |name: &str| child(&object, name).map(|it| component_policy(&it));
+    Some((name.to_owned(), ComponentPolicies { inbound: policy("inbound"), outbound: policy("outbound") }))
+}
+
+#[cfg(feature = "policies")]
+#[inline(never)]
+fn component_policy(object: &RawObject<'_>) -> ComponentPolicy {
+    ComponentPolicy {
+        timeout_ms: number(object, "timeoutMs"),
+        retry: child(object, "retry").map(|it| ComponentRetry {
+            max_retries: number(&it, "maxRetries"),
+            pause_ms: number(&it, "pauseMs").unwrap_or_default(),
+            max_pause_ms: number(&it, "maxPauseMs"),
+        }),
+        circuit_breaker: child(object, "circuitBreaker").map(|it| circuit_breaker(&it)),
     }
 }
 

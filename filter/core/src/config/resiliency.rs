@@ -14,11 +14,19 @@ pub struct Resiliency {
     /// For all that `apps` does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<CallPolicy>,
+    /// Of components, by name.
+    #[cfg(feature = "policies")]
+    #[serde(skip_serializing_if = "ByName::is_empty")]
+    pub components: ByName<ComponentPolicies>,
 }
 
 impl Resiliency {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
+        #[cfg(feature = "policies")]
+        if !self.components.is_empty() {
+            return false;
+        }
         self.apps.is_empty() && self.others.is_none()
     }
 
@@ -89,4 +97,48 @@ pub struct CircuitBreaker {
     pub timeout_ms: u32,
     /// For how many hosts of this target it counts; of more, the one that was called longest ago is forgotten.
     pub cache_size: u32,
+}
+
+/// What holds for a component.
+#[cfg(feature = "policies")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentPolicies {
+    /// For its events on their way to the application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<ComponentPolicy>,
+    /// For what is asked of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbound: Option<ComponentPolicy>,
+}
+
+/// How operations of a component are done.
+#[cfg(feature = "policies")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentPolicy {
+    /// How long one try may take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// When one is tried again. Absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<ComponentRetry>,
+    /// When none is tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreaker>,
+}
+
+/// When an operation of a component is tried again.
+#[cfg(feature = "policies")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentRetry {
+    /// Tries after the first one; absent for no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    /// The pause before the next try, or with `max_pause_ms` the first one, in milliseconds.
+    pub pause_ms: u32,
+    /// Each pause is half as long again as the one before, up to this; in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pause_ms: Option<u32>,
 }

@@ -101,6 +101,38 @@ const RESILIENCY: Shape = Shape {
             "By the name that callers use: an app id, an endpoint's name or a URL.",
         ),
         Member::optional("others", Object(&CALL_POLICY), "For all that apps does not name."),
+        #[cfg(feature = "policies")]
+        Member::optional("components", Map(&COMPONENT_POLICIES), "Of components, by name."),
+    ],
+};
+
+#[cfg(feature = "policies")]
+const COMPONENT_POLICIES: Shape = Shape {
+    members: &[
+        Member::optional("inbound", Object(&COMPONENT_POLICY), "For its events on their way to the application."),
+        Member::optional("outbound", Object(&COMPONENT_POLICY), "For what is asked of it."),
+    ],
+};
+
+#[cfg(feature = "policies")]
+const COMPONENT_POLICY: Shape = Shape {
+    members: &[
+        Member::optional("timeoutMs", Number(1, u32::MAX), "How long one try may take, in milliseconds."),
+        Member::optional("retry", Object(&COMPONENT_RETRY), "When it is tried again. Absent: never."),
+        Member::optional("circuitBreaker", Object(&CIRCUIT_BREAKER), "When nothing is tried."),
+    ],
+};
+
+#[cfg(feature = "policies")]
+const COMPONENT_RETRY: Shape = Shape {
+    members: &[
+        Member::optional("maxRetries", Number(0, u32::MAX), "Tries after the first one. Absent: no end."),
+        Member::needed("pauseMs", Number(0, u32::MAX), "The pause before the next try, or the first one, in ms."),
+        Member::optional(
+            "maxPauseMs",
+            Number(0, u32::MAX),
+            "Each pause is half as long again as the one before, up to this, in milliseconds, for 15 minutes at most.",
+        ),
     ],
 };
 

@@ -13,6 +13,7 @@ use crate::error::DaprError;
 use crate::host::Time;
 use crate::http::Reply;
 use crate::log_line::Line;
+use crate::resiliency::component::Guard;
 use crate::runtime::{BoxFuture, Runtime, Sender};
 use crate::telemetry::Sampling;
 use crate::telemetry::meters::{Ended, Meters, What};
@@ -35,11 +36,13 @@ pub(super) struct Site {
     pub(super) meters: Meters,
     /// How long the application may take for one delivery.
     pub(super) timeout: Duration,
+    /// What holds for its deliveries.
+    pub(super) inbound: Option<Rc<Guard>>,
 }
 
 impl Site {
     #[inline(never)]
-    fn new(name: &str, broker: Rc<dyn Broker>, config: &PluginConfig) -> Self {
+    fn new(name: &str, broker: Rc<dyn Broker>, config: &PluginConfig, runtime: &Runtime) -> Self {
         let component = config.components.iter().find(|component| component.name == name);
         let scopes = component.map(|component| Scopes::read(component, &config.app_id)).unwrap_or_default();
         let is_namespaced =
@@ -51,7 +54,9 @@ impl Site {
         let timeout = component.and_then(|component| components::metadata(component, "deliveryTimeout"));
         // Its form was judged with the component.
         let timeout = timeout.and_then(|text| parse_component_duration(text.trim())).unwrap_or(DELIVERY_TIMEOUT);
-        Self { broker, scopes, prefix, has_ttl, meters, timeout }
+        let inbound = inbound(name, config, runtime);
+        let timeout = inbound.as_ref().and_then(|guard| guard.timeout()).unwrap_or(timeout);
+        Self { broker, scopes, prefix, has_ttl, meters, timeout, inbound }
     }
 
     pub(super) fn allows(&self, topic: &str, direction: Direction) -> bool {
@@ -65,6 +70,18 @@ impl Site {
         name.push_str(topic);
         name
     }
+}
+
+/// The policy for a broker's events on their way to the application.
+#[cfg(feature = "policies")]
+fn inbound(name: &str, config: &PluginConfig, runtime: &Runtime) -> Option<Rc<Guard>> {
+    let policy = config.resiliency.components.get(name)?.inbound.as_ref()?;
+    Some(Guard::new(runtime, policy, &config.app_id, name, "inbound"))
+}
+
+#[cfg(not(feature = "policies"))]
+fn inbound(_name: &str, _config: &PluginConfig, _runtime: &Runtime) -> Option<Rc<Guard>> {
+    None
 }
 
 /// The subscriptions in force.
@@ -111,8 +128,9 @@ impl PubSub {
         runtime: &Runtime,
     ) -> Result<Self, Vec<Problem>> {
         let sampling = Sampling::parse(&config.tracing.sampling_rate).map_err(|problem| vec![problem])?;
-        let site =
-            |(name, broker): (&str, &Rc<dyn Broker>)| (name.to_owned(), Site::new(name, Rc::clone(broker), config));
+        let site = |(name, broker): (&str, &Rc<dyn Broker>)| {
+            (name.to_owned(), Site::new(name, Rc::clone(broker), config, runtime))
+        };
         Ok(Self(Rc::new(Inner {
             app_id: config.app_id.clone(),
             app: config.app.clone(),
@@ -215,6 +233,11 @@ impl Inner {
         let start = (what == What::Egress).then_some(start);
         site.meters.note(self.runtime.host(), &topic, what, Ended::of(published.is_ok()), start);
         published.map_err(|why| error::broker_failed(pubsub, &topic, &why.to_string()))
+    }
+
+    /// What holds for the deliveries of a broker.
+    pub(super) fn inbound(&self, pubsub: &str) -> Option<Rc<Guard>> {
+        self.sites.get(pubsub)?.inbound.clone()
     }
 
     /// How long the application may take for one delivery of a broker's.

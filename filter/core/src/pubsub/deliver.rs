@@ -14,7 +14,8 @@ use crate::config::{AppChannel, LogLevel};
 use crate::host::{CallOutcome, HostError, HttpCall, Time};
 use crate::json::{self, RawObject};
 use crate::log_line::Line;
-use crate::runtime::{BoxFuture, Call};
+use crate::resiliency::component::{Guard, Tries};
+use crate::runtime::{BoxFuture, Call, Sleep};
 use crate::telemetry::Trace;
 use crate::telemetry::meters::{Ended, What};
 use crate::timestamp::is_past;
@@ -116,18 +117,63 @@ impl Inner {
     }
 
     async fn deliver(&self, subscription: &Subscription, message: Rc<Message>) -> Delivered {
-        let start = self.runtime.host().now();
-        let verdict = match self.call(subscription, &message) {
+        let guard = self.inbound(&subscription.pubsub);
+        let mut tries = Tries::default();
+        loop {
+            let start = self.runtime.host().now();
+            let as_what = (What::Ingress, Some(start));
+            let verdict = self.once(subscription, &message, start, guard.as_deref()).await;
+            match self.next_pause(guard.as_deref(), &mut tries, &verdict) {
+                None => return self.conclude(subscription, &message, verdict, as_what).await,
+                Some(pause) => self.refused_once(subscription, as_what, &verdict, pause).await,
+            }
+            if self.stopped.get() {
+                return Delivered::Again;
+            }
+        }
+    }
+
+    /// One try, if the circuit breaker lets it through.
+    async fn once(&self, to: &Subscription, message: &Message, start: Time, guard: Option<&Guard>) -> Verdict {
+        let watch = match guard.map(Guard::admit) {
+            Some(Err(why)) => return Verdict::Waits(why.to_owned()),
+            Some(Ok(watch)) => watch,
+            None => None,
+        };
+        let verdict = match self.call(to, message) {
             Ok((answer, trace)) => {
                 let outcome = answer.await;
                 let status = outcome.status();
-                let verdict = self.judge(&subscription.pubsub, outcome);
-                self.delivered(subscription, &trace, (start, message.data.len()), status, verdict.error());
+                let verdict = self.judge(&to.pubsub, outcome);
+                self.delivered(to, &trace, (start, message.data.len()), status, verdict.error());
                 verdict
             }
             Err(verdict) => verdict,
         };
-        self.conclude(subscription, &message, verdict, (What::Ingress, Some(start))).await
+        if let Some(guard) = guard {
+            guard.ended(watch, !matches!(verdict, Verdict::Refused(_) | Verdict::Waits(_)));
+        }
+        verdict
+    }
+
+    /// How long until an event is tried again by the component's policy, if it is.
+    fn next_pause(&self, guard: Option<&Guard>, tries: &mut Tries, verdict: &Verdict) -> Option<Duration> {
+        let is_refused = matches!(verdict, Verdict::Refused(_)) && !self.stopped.get();
+        guard.filter(|_| is_refused)?.pause(tries)
+    }
+
+    /// Counts and tells a try that is not the last one, and waits for the next.
+    #[inline(never)]
+    fn refused_once(
+        &self,
+        to: &Subscription,
+        as_what: (What, Option<Time>),
+        verdict: &Verdict,
+        pause: Duration,
+    ) -> Sleep {
+        self.note(&to.pubsub, &to.topic, as_what, Ended::Refused);
+        self.log_event(LogLevel::Warn, to, "an event will be tried again", verdict.error().unwrap_or_default());
+        self.runtime.sleep(pause)
     }
 
     /// Counts and tells what became of an event, and has it kept where the application did not take it.

@@ -6,12 +6,13 @@
 use super::{Cause, Verdict};
 use crate::base64;
 use crate::by_name::ByName;
-use crate::host::{CallOutcome, HttpCall};
+use crate::host::{CallOutcome, HttpCall, Time};
 use crate::json::{self, Members, RawObject, write_array, write_string_map};
 use crate::pubsub::block::Inner;
 use crate::pubsub::envelope;
 use crate::pubsub::subscription::{Bulk, Subscription};
 use crate::pubsub::{Delivered, Message};
+use crate::resiliency::component::{Guard, Tries};
 use crate::runtime::{BoxFuture, Call, Sender, channel};
 use crate::telemetry::Trace;
 use crate::telemetry::meters::{Ended, What};
@@ -115,28 +116,65 @@ impl Inner {
         }
         for (path, events) in routes {
             let (inner, subscription) = (Rc::clone(self), Rc::clone(&subscription));
-            let flow = async move {
-                let start = inner.runtime.host().now();
-                let answer = match inner.call_in_bulk(&subscription, &path, &events) {
-                    Ok(call) => call.await,
-                    Err(verdict) => {
-                        let all = events.into_iter().map(|event| (event, verdict.clone())).collect();
-                        return inner.conclude_each(&subscription, all).await;
-                    }
-                };
-                let status = answer.status();
-                let verdicts = inner.judge_each(&subscription.pubsub, answer, events.len());
-                for (event, verdict) in events.iter().zip(&verdicts) {
-                    let begun = (start, event.message.data.len());
-                    inner.delivered(&subscription, &event.trace, begun, status, verdict.error());
-                }
-                let is_taken = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Taken));
-                let ended = if is_taken { Ended::Taken } else { Ended::Refused };
-                inner.note(&subscription.pubsub, &subscription.topic, (What::IngressBulk, Some(start)), ended);
-                inner.conclude_each(&subscription, events.into_iter().zip(verdicts).collect()).await;
-            };
+            let flow = async move { inner.send_route(&subscription, &path, events).await };
             self.runtime.spawn(Box::pin(flow));
         }
+    }
+
+    /// Gives the events of one route to the application; those that a policy has tried again go together once more.
+    async fn send_route(&self, to: &Subscription, path: &str, mut events: Vec<Waiting>) {
+        let guard = self.inbound(&to.pubsub);
+        let mut tries = Tries::default();
+        loop {
+            let start = self.runtime.host().now();
+            let as_what = (What::IngressBulk, Some(start));
+            let verdicts = self.send_once(to, path, &events, start, guard.as_deref()).await;
+            let refused = verdicts.iter().find(|verdict| matches!(verdict, Verdict::Refused(_)));
+            let pause = refused.and_then(|verdict| self.next_pause(guard.as_deref(), &mut tries, verdict));
+            let (Some(pause), Some(why)) = (pause, refused) else {
+                let is_taken = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Taken));
+                self.note(&to.pubsub, &to.topic, as_what, if is_taken { Ended::Taken } else { Ended::Refused });
+                return self.conclude_each(to, events.into_iter().zip(verdicts).collect()).await;
+            };
+            let rest = self.refused_once(to, as_what, why, pause);
+            let (again, ended) = parted(events, verdicts);
+            self.conclude_each(to, ended).await;
+            rest.await;
+            events = again;
+        }
+    }
+
+    async fn send_once(
+        &self,
+        to: &Subscription,
+        path: &str,
+        events: &[Waiting],
+        start: Time,
+        guard: Option<&Guard>,
+    ) -> Vec<Verdict> {
+        let watch = match guard.map(Guard::admit) {
+            Some(Err(why)) => return vec![Verdict::Waits(why.to_owned()); events.len()],
+            Some(Ok(watch)) => watch,
+            None => None,
+        };
+        let verdicts = match self.call_in_bulk(to, path, events) {
+            Ok(call) => {
+                let answer = call.await;
+                let status = answer.status();
+                let verdicts = self.judge_each(&to.pubsub, answer, events.len());
+                for (event, verdict) in events.iter().zip(&verdicts) {
+                    let begun = (start, event.message.data.len());
+                    self.delivered(to, &event.trace, begun, status, verdict.error());
+                }
+                verdicts
+            }
+            Err(verdict) => vec![verdict; events.len()],
+        };
+        if let Some(guard) = guard {
+            let is_bad = |verdict: &Verdict| matches!(verdict, Verdict::Refused(_) | Verdict::Waits(_));
+            guard.ended(watch, !verdicts.iter().any(is_bad));
+        }
+        verdicts
     }
 
     async fn conclude_each(&self, subscription: &Subscription, events: Vec<(Waiting, Verdict)>) {
@@ -200,6 +238,19 @@ impl Inner {
         };
         (0..count).map(verdict).collect()
     }
+}
+
+/// Those that are refused, and the others with what became of them.
+#[inline(never)]
+fn parted(events: Vec<Waiting>, verdicts: Vec<Verdict>) -> (Vec<Waiting>, Vec<(Waiting, Verdict)>) {
+    let (mut again, mut ended) = (Vec::new(), Vec::new());
+    for (event, verdict) in events.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Refused(_) => again.push(event),
+            verdict => ended.push((event, verdict)),
+        }
+    }
+    (again, ended)
 }
 
 /// The statuses of an answer by entry; the last of two for one entry counts.
