@@ -116,7 +116,7 @@ impl RedisSentinel {
         })
     }
 
-    /// Lets the Sentinels replace the master while it is up. Gives the new one.
+    /// Lets the Sentinels replace the master while it is up, and waits until it knows. Gives the new one.
     #[must_use]
     pub fn swap(&self) -> usize {
         let before = self.master();
@@ -125,7 +125,12 @@ impl RedisSentinel {
                 self.ask(&self.sentinels[0]).map(|mut it| it.try_run::<String>(&["SENTINEL", "FAILOVER", MASTER]));
             asked.is_some_and(|answer| answer.is_ok())
         });
-        self.wait_until_replaced(before)
+        let after = self.wait_until_replaced(before);
+        // Until it is told, it takes writes that will be lost.
+        wait::until_true("the old master is a replica", || {
+            self.servers[before].client().run::<String>(&["INFO", "replication"]).contains("role:slave")
+        });
+        after
     }
 
     /// Ends a Sentinel.
