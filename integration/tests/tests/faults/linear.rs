@@ -86,6 +86,14 @@ impl<'a> Load<'a> {
         wait::until_true("writes are done", || now(&self.counts.done) >= before + more);
     }
 
+    /// Lets the store stand still until a write was given up: one that was under way, or one that found no connection.
+    fn stands_still(&self, freeze: impl FnOnce()) {
+        let given_up = || now(&self.counts.unknown) + now(&self.counts.failed);
+        let before = given_up();
+        freeze();
+        wait::until_true("writes are given up", || given_up() > before);
+    }
+
     /// Reads and changes one value until it is told to stop.
     fn client(&self, number: usize) {
         let key = number % KEYS;
@@ -235,9 +243,7 @@ fn values_in_redis_are_linearizable_while_it_stands_still() {
                 mesh.redis().freeze();
                 mesh.redis().thaw();
                 load.goes_on(100);
-                mesh.redis().freeze();
-                let before = now(&load.counts.unknown);
-                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                load.stands_still(|| mesh.redis().freeze());
                 mesh.redis().thaw();
                 load.goes_on(100);
             });
@@ -304,9 +310,7 @@ fn values_in_etcd_are_linearizable_while_it_is_killed_and_stands_still() {
                 mesh.etcd().freeze();
                 mesh.etcd().thaw();
                 load.goes_on(100);
-                mesh.etcd().freeze();
-                let before = now(&load.counts.unknown);
-                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                load.stands_still(|| mesh.etcd().freeze());
                 mesh.etcd().thaw();
                 load.goes_on(100);
             });
@@ -335,9 +339,7 @@ fn values_in_postgresql_are_linearizable_while_it_is_killed_and_stands_still() {
                 mesh.postgres().freeze();
                 mesh.postgres().thaw();
                 load.goes_on(100);
-                mesh.postgres().freeze();
-                let before = now(&load.counts.unknown);
-                wait::until_true("writes become unknown", || now(&load.counts.unknown) > before);
+                load.stands_still(|| mesh.postgres().freeze());
                 mesh.postgres().thaw();
                 load.goes_on(100);
             });
