@@ -12,4 +12,5 @@ pub mod problem;
 pub mod redis;
 pub mod resources;
 pub mod runfile;
+mod settings;
 pub mod yaml;

@@ -5,16 +5,28 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Whether a text holds one certificate at least, and each of them is whole.
-#[must_use]
-pub fn is_certificate(text: &str) -> bool {
+fn is_certificate(text: &str) -> bool {
     let mut found = CertificateDer::pem_slice_iter(text.as_bytes());
     matches!(found.next(), Some(Ok(_))) && found.all(|certificate| certificate.is_ok())
 }
 
 /// Whether a text holds a private key.
-#[must_use]
-pub fn is_private_key(text: &str) -> bool {
+fn is_private_key(text: &str) -> bool {
     PrivateKeyDer::from_pem_slice(text.as_bytes()).is_ok()
+}
+
+/// What is wrong with a text that has to be a certificate; `None` for nothing.
+#[must_use]
+pub fn flaw_of_certificate(text: &str) -> Option<&'static str> {
+    let why = "is not a certificate in PEM; give the text itself, from -----BEGIN CERTIFICATE-----";
+    (!is_certificate(text)).then_some(why)
+}
+
+/// What is wrong with a text that has to be a private key; `None` for nothing.
+#[must_use]
+pub fn flaw_of_key(text: &str) -> Option<&'static str> {
+    let why = "is not a private key in PEM; give the text itself, from -----BEGIN PRIVATE KEY-----";
+    (!is_private_key(text)).then_some(why)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ pub(crate) mod address;
 mod servers;
 
 use crate::bootstrap::{Authorities, Backend, Servers, Tls};
-use crate::pem;
 use crate::problem::Problems;
-use crate::resources::{Component, Item, is_one_of};
+use crate::resources::{Component, is_one_of};
+use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub(crate) fn host_and_port(text: &str) -> Option<(String, u16)> {
 
 /// Takes the settings apart. `authorities`: those that a server's certificate may be signed by.
 pub fn split(component: &Component, authorities: Option<&Path>, problems: &Problems) -> Split {
-    let reader = Reader { component, authorities, problems };
+    let reader = Reader { settings: Settings::of(component, problems), authorities };
     let found = reader.servers();
     let backend = reader.backend(found.as_ref());
     reader.only_supported();
@@ -89,25 +89,11 @@ fn is_about_the_server(name: &str) -> bool {
 }
 
 struct Reader<'a> {
-    component: &'a Component,
+    settings: Settings<'a>,
     authorities: Option<&'a Path>,
-    problems: &'a Problems,
 }
 
-impl<'a> Reader<'a> {
-    /// A setting that is not empty.
-    fn item(&self, name: &str) -> Option<&'a Item> {
-        self.component
-            .metadata
-            .iter()
-            .find(|item| item.name.eq_ignore_ascii_case(name) && !item.value.resolved().trim().is_empty())
-    }
-
-    fn refuse(&self, item: &Item, why: &str) {
-        let what = format!("{}: metadata {} {why}", self.component.subject(), item.name);
-        self.problems.add(&item.place, what);
-    }
-
+impl Reader<'_> {
     /// The server that the proxy leads to; `found` is what `redisHost` and its like say.
     fn backend(&self, found: Option<&servers::Found>) -> Option<Backend> {
         let (connect_timeout, tls) = (self.timeout(), self.tls());
@@ -116,33 +102,34 @@ impl<'a> Reader<'a> {
     }
 
     fn port(&self) -> Option<u16> {
-        let item = self.item("redisPort")?;
+        let item = self.settings.item("redisPort")?;
         let port = address::number(item.value.resolved().trim());
         if port.is_none() {
-            self.refuse(item, "is not the number of a port, from 1 to 65535");
+            self.settings.refuse(item, "is not the number of a port, from 1 to 65535");
         }
         port
     }
 
     fn timeout(&self) -> Duration {
-        let Some(item) = self.item("dialTimeout") else { return DEFAULT_TIMEOUT };
+        let Some(item) = self.settings.item("dialTimeout") else { return DEFAULT_TIMEOUT };
         parse_component_duration(item.value.resolved().trim()).filter(|timeout| !timeout.is_zero()).unwrap_or_else(
             || {
-                self.refuse(item, "is not a duration, such as \"5s\" or a number of milliseconds");
+                self.settings.refuse(item, "is not a duration, such as \"5s\" or a number of milliseconds");
                 DEFAULT_TIMEOUT
             },
         )
     }
 
     fn tls(&self) -> Option<Tls> {
-        let enabled = self.flag("enableTLS");
-        let skip_verify = self.flag("insecureSkipTLSVerify");
+        let enabled = self.settings.flag("enableTLS");
+        let skip_verify = self.settings.flag("insecureSkipTLSVerify");
         let identity = self.identity();
         if !enabled {
-            let idle =
-                ["insecureSkipTLSVerify", "clientCert", "clientKey"].into_iter().filter_map(|name| self.item(name));
+            let idle = ["insecureSkipTLSVerify", "clientCert", "clientKey"]
+                .into_iter()
+                .filter_map(|name| self.settings.item(name));
             for item in idle.filter(|item| !item.value.resolved().eq_ignore_ascii_case("false")) {
-                self.refuse(item, "has no meaning without enableTLS");
+                self.settings.refuse(item, "has no meaning without enableTLS");
             }
         }
         if !enabled {
@@ -154,16 +141,12 @@ impl<'a> Reader<'a> {
 
     /// Our own certificate and its key.
     fn identity(&self) -> Option<(String, String)> {
-        let (certificate, key) = (self.item("clientCert"), self.item("clientKey"));
+        let (certificate, key) = (self.settings.item("clientCert"), self.settings.item("clientKey"));
         if let (Some(one), None) | (None, Some(one)) = (certificate, key) {
-            self.refuse(one, "needs both clientCert and clientKey");
+            self.settings.refuse(one, "needs both clientCert and clientKey");
         }
-        if let Some(item) = certificate.filter(|item| !pem::is_certificate(item.value.resolved())) {
-            self.refuse(item, "is not a certificate in PEM; give the text itself, from -----BEGIN CERTIFICATE-----");
-        }
-        if let Some(item) = key.filter(|item| !pem::is_private_key(item.value.resolved())) {
-            self.refuse(item, "is not a private key in PEM; give the text itself, from -----BEGIN PRIVATE KEY-----");
-        }
+        certificate.into_iter().for_each(|item| self.settings.judge_certificate(item));
+        key.into_iter().for_each(|item| self.settings.judge_key(item));
         certificate
             .zip(key)
             .map(|(certificate, key)| (certificate.value.resolved().to_owned(), key.value.resolved().to_owned()))
@@ -171,31 +154,20 @@ impl<'a> Reader<'a> {
 
     fn authorities(&self) -> Option<PathBuf> {
         if self.authorities.is_none()
-            && let Some(item) = self.item("enableTLS")
+            && let Some(item) = self.settings.item("enableTLS")
         {
-            self.refuse(item, "needs a file of certificate authorities; set SSL_CERT_FILE or insecureSkipTLSVerify");
+            self.settings
+                .refuse(item, "needs a file of certificate authorities; set SSL_CERT_FILE or insecureSkipTLSVerify");
         }
         self.authorities.map(Path::to_path_buf)
     }
 
-    fn flag(&self, name: &str) -> bool {
-        let Some(item) = self.item(name) else { return false };
-        match item.value.resolved().trim().to_ascii_lowercase().as_str() {
-            "true" | "t" | "yes" | "y" | "on" | "1" => true,
-            "false" | "f" | "no" | "n" | "off" | "0" => false,
-            _ => {
-                self.refuse(item, "is not true or false");
-                false
-            }
-        }
-    }
-
     fn only_supported(&self) {
         for (name, supported, why) in ONLY {
-            if let Some(item) = self.item(name)
+            if let Some(item) = self.settings.item(name)
                 && !item.value.resolved().trim().eq_ignore_ascii_case(supported)
             {
-                self.refuse(item, &format!("is not supported: {why}"));
+                self.settings.refuse(item, &format!("is not supported: {why}"));
             }
         }
     }

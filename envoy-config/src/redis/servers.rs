@@ -20,11 +20,12 @@ pub(super) struct Found {
 impl Reader<'_> {
     /// Reads them. `None` if they are not well described, which is told.
     pub(super) fn servers(&self) -> Option<Found> {
-        let (kind, failover) = (self.item("redisType"), self.flag("failover"));
+        let (kind, failover) = (self.settings.item("redisType"), self.settings.flag("failover"));
         let kind = kind.filter(|item| !item.value.resolved().trim().eq_ignore_ascii_case("node"));
         // What the filter cannot take it refuses itself, by name.
         let kinds = kind.map(|item| (item.name.clone(), item.value.resolved().trim().to_ascii_lowercase()));
-        let failover = self.item("failover").filter(|_| failover).map(|item| (item.name.clone(), "true".to_owned()));
+        let failover =
+            self.settings.item("failover").filter(|_| failover).map(|item| (item.name.clone(), "true".to_owned()));
         let usual = if failover.is_some() { SENTINELS_PORT } else { PORT };
         let hosts = self.hosts(usual)?;
         let are_many = failover.is_some() || kinds.as_ref().is_some_and(|(_, kind)| kind == "cluster");
@@ -32,9 +33,10 @@ impl Reader<'_> {
         if let ([(host, port)], false) = (hosts.as_slice(), are_many) {
             return Some(Found { servers: Servers::at(host, *port), metadata });
         }
-        let item = self.item("redisHost")?;
+        let item = self.settings.item("redisHost")?;
         if !are_many {
-            self.refuse(item, "names several servers; set redisType to cluster, or failover to true, or keep one");
+            self.settings
+                .refuse(item, "names several servers; set redisType to cluster, or failover to true, or keep one");
             return None;
         }
         let written = hosts.iter().map(|(host, port)| write(host, *port)).collect::<Vec<_>>();
@@ -44,21 +46,17 @@ impl Reader<'_> {
 
     fn hosts(&self, usual: u16) -> Option<Vec<(String, u16)>> {
         let port = self.port();
-        let Some(item) = self.item("redisHost") else {
-            let what = format!("{}: metadata redisHost is missing", self.component.subject());
-            self.problems.add(&self.component.kind.place, what);
-            return None;
-        };
+        let item = self.settings.required("redisHost")?;
         let hosts = item.value.resolved().split(',').map(str::trim);
         hosts.map(|host| self.host(item, host, port, usual)).collect()
     }
 
     fn host(&self, item: &Item, text: &str, port: Option<u16>, usual: u16) -> Option<(String, u16)> {
-        let (host, own) = address::parse(text).map_err(|why| self.refuse(item, &why)).ok()?;
+        let (host, own) = address::parse(text).map_err(|why| self.settings.refuse(item, &why)).ok()?;
         if let (Some(one), Some(other)) = (own, port)
             && one != other
         {
-            self.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
+            self.settings.refuse(item, &format!("has port {one}, but redisPort is {other}; keep one"));
         }
         Some((host.to_owned(), own.or(port).unwrap_or(usual)))
     }

@@ -61,9 +61,7 @@ fn wrong_header(item: &Item) -> Option<&'static str> {
 fn wrong_pem(item: &Item) -> Option<&'static str> {
     let text = text(item)?;
     match item.name.as_str() {
-        "privateKey" => (!pem::is_private_key(text))
-            .then_some("is not a private key in PEM; give the text itself, from -----BEGIN PRIVATE KEY-----"),
-        _ => (!pem::is_certificate(text))
-            .then_some("is not a certificate in PEM; give the text itself, from -----BEGIN CERTIFICATE-----"),
+        "privateKey" => pem::flaw_of_key(text),
+        _ => pem::flaw_of_certificate(text),
     }
 }
