@@ -86,6 +86,13 @@ impl<'a> Load<'a> {
         wait::until_true("writes are done", || now(&self.counts.done) >= before + more);
     }
 
+    /// Lets the store die, until writes fail.
+    fn dies(&self, kill: impl FnOnce()) {
+        kill();
+        let before = now(&self.counts.failed);
+        wait::until_true("writes fail", || now(&self.counts.failed) > before);
+    }
+
     /// Lets the store stand still until a write was given up: one that was under way, or one that found no connection.
     fn stands_still(&self, freeze: impl FnOnce()) {
         let given_up = || now(&self.counts.unknown) + now(&self.counts.failed);
@@ -219,9 +226,7 @@ fn values_in_redis_are_linearizable_while_it_is_killed_and_started_again() {
             load.run(|| {
                 for _ in 0..3 {
                     load.goes_on(100);
-                    mesh.redis().kill();
-                    let before = now(&load.counts.failed);
-                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
+                    load.dies(|| mesh.redis().kill());
                     mesh.redis().restart();
                 }
                 load.goes_on(100);
@@ -292,58 +297,66 @@ fn values_in_every_store_are_linearizable_while_instances_of_the_module_trap() {
     });
 }
 
+/// A store's server, and what can happen to it.
+struct Server {
+    kill: fn(&Mesh),
+    restart: fn(&Mesh),
+    freeze: fn(&Mesh),
+    thaw: fn(&Mesh),
+}
+
+impl Server {
+    /// Lets all of it happen, one after the other.
+    fn suffers(&self, mesh: &Mesh, store: &str) {
+        let load = Load::new(mesh, store, Rules::InMemory);
+        load.run(|| {
+            for _ in 0..2 {
+                load.goes_on(100);
+                load.dies(|| (self.kill)(mesh));
+                (self.restart)(mesh);
+            }
+            load.goes_on(100);
+            (self.freeze)(mesh);
+            (self.thaw)(mesh);
+            load.goes_on(100);
+            load.stands_still(|| (self.freeze)(mesh));
+            (self.thaw)(mesh);
+            load.goes_on(100);
+        });
+        assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+    }
+}
+
 #[test]
 fn values_in_etcd_are_linearizable_while_it_is_killed_and_stands_still() {
+    let server = Server {
+        kill: |mesh| mesh.etcd().kill(),
+        restart: |mesh| mesh.etcd().restart(),
+        freeze: |mesh| mesh.etcd().freeze(),
+        thaw: |mesh| mesh.etcd().thaw(),
+    };
     soak::repeat(soak::time(), || {
         for workers in [1, 4] {
             let mesh = Mesh::builder().workers(workers).etcd(Etcd::start(), json!({})).app("orders").start();
-            let load = Load::new(&mesh, "etcd", Rules::InMemory);
-            load.run(|| {
-                for _ in 0..2 {
-                    load.goes_on(100);
-                    mesh.etcd().kill();
-                    let before = now(&load.counts.failed);
-                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
-                    mesh.etcd().restart();
-                }
-                load.goes_on(100);
-                mesh.etcd().freeze();
-                mesh.etcd().thaw();
-                load.goes_on(100);
-                load.stands_still(|| mesh.etcd().freeze());
-                mesh.etcd().thaw();
-                load.goes_on(100);
-            });
-            assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+            server.suffers(&mesh, "etcd");
         }
     });
 }
 
 #[test]
 fn values_in_postgresql_are_linearizable_while_it_is_killed_and_stands_still() {
+    let server = Server {
+        kill: |mesh| mesh.postgres().kill(),
+        restart: |mesh| mesh.postgres().restart(),
+        freeze: |mesh| mesh.postgres().freeze(),
+        thaw: |mesh| mesh.postgres().thaw(),
+    };
     soak::repeat(soak::time(), || {
         for workers in [1, 4] {
             let mesh = Mesh::builder().workers(workers).postgres(Postgres::start()).app("orders").start();
             // It lets nobody in before it has read what the dead one had written.
             mesh.envoy.expect_log("the database system is", 0..=100);
-            let load = Load::new(&mesh, "postgres", Rules::InMemory);
-            load.run(|| {
-                for _ in 0..2 {
-                    load.goes_on(100);
-                    mesh.postgres().kill();
-                    let before = now(&load.counts.failed);
-                    wait::until_true("writes fail", || now(&load.counts.failed) > before);
-                    mesh.postgres().restart();
-                }
-                load.goes_on(100);
-                mesh.postgres().freeze();
-                mesh.postgres().thaw();
-                load.goes_on(100);
-                load.stands_still(|| mesh.postgres().freeze());
-                mesh.postgres().thaw();
-                load.goes_on(100);
-            });
-            assert!(now(&load.counts.unfit) > 0, "{:?}", load.counts);
+            server.suffers(&mesh, "postgres");
         }
     });
 }
